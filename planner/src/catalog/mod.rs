@@ -1,0 +1,279 @@
+//! What the planner may ask about a component: its options, its checks, what it makes.
+//!
+//! | file | holds |
+//! | --- | --- |
+//! | `option.rs` | one option of a component, and how written values become it |
+//! | `decode.rs` | a component's options, checked and normalised, all problems together |
+//! | `known.rs` | Packer components that rpk does not build in, by name |
+//!
+//! The planner knows no component itself. Whoever runs components answers for [`Catalog`]; a component describes
+//! itself with a [`ComponentSpec`], which is data, so that validation, editors' schemas and documentation read one
+//! table.
+
+mod decode;
+mod known;
+mod option;
+
+use std::borrow::Cow;
+use std::fmt;
+use std::sync::Arc;
+
+pub use decode::decode;
+pub use known::known_components;
+pub use option::{
+    OptionSpec, OptionType, Rendering, block, block_list, boolean, duration, integer, integer_list, matrix, string,
+    string_list, string_map,
+};
+
+/// A component's options after checking: names to values of the declared types, defaults not filled in.
+pub type Settings = serde_json::Map<String, serde_json::Value>;
+
+/// The kinds of component that a template names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum ComponentKind {
+    /// Makes a machine from a source.
+    Builder,
+    /// Changes a machine.
+    Provisioner,
+    /// Takes an artifact and gives one.
+    PostProcessor,
+}
+
+impl fmt::Display for ComponentKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Builder => "builder",
+            Self::Provisioner => "provisioner",
+            Self::PostProcessor => "post-processor",
+        })
+    }
+}
+
+/// A problem that a component's own check found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Problem {
+    /// The option to underline; none means the whole block.
+    pub option: Option<String>,
+    /// What is wrong, as a fragment.
+    pub message: String,
+    /// What to do, as an imperative.
+    pub help: Option<String>,
+    /// Whether the template is refused for it.
+    pub is_error: bool,
+}
+
+impl Problem {
+    /// Makes a problem with one option.
+    #[must_use]
+    pub fn with(option: &str, message: impl Into<String>) -> Self {
+        Self { option: Some(option.to_owned()), ..Self::of_block(message) }
+    }
+
+    /// Makes a problem of the block as a whole.
+    #[must_use]
+    pub fn of_block(message: impl Into<String>) -> Self {
+        Self { option: None, message: message.into(), help: None, is_error: true }
+    }
+
+    /// Says what to do.
+    #[must_use]
+    pub fn help(mut self, text: impl Into<String>) -> Self {
+        self.help = Some(text.into());
+        self
+    }
+
+    /// Makes it a warning.
+    #[must_use]
+    pub fn warning(mut self) -> Self {
+        self.is_error = false;
+        self
+    }
+}
+
+/// What kind of thing travels along an artifact edge, as far as it can be known beforehand.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ArtifactKind {
+    /// An image in a container engine's store.
+    Image,
+    /// Files on this machine.
+    Files,
+    /// Something without files, such as a machine that was only provisioned.
+    Nothing,
+    /// Not known beforehand.
+    Unknown,
+}
+
+impl fmt::Display for ArtifactKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Image => "an image",
+            Self::Files => "files",
+            Self::Nothing => "no files",
+            Self::Unknown => "an artifact",
+        })
+    }
+}
+
+/// What a post-processor does with artifacts.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ArtifactFlow {
+    /// The kinds that it can take; empty means any.
+    pub takes: &'static [ArtifactKind],
+    /// The kind that it gives; none means the one that it was given.
+    pub gives: Option<ArtifactKind>,
+    /// Whether the artifact that goes in is kept where the template does not say.
+    pub keeps_input: bool,
+    /// Whether a template may not say otherwise.
+    pub keep_is_forced: bool,
+}
+
+/// What a component's own function says of checked options.
+pub type Check = Arc<dyn Fn(&Settings) -> Vec<Problem> + Send + Sync>;
+
+/// What a component does in a few words, for the plan.
+pub type Describe = Arc<dyn Fn(&Settings, Moment) -> String + Send + Sync>;
+
+/// Tells what a builder's capture gives, from its options.
+pub type Captures = Arc<dyn Fn(&Settings) -> ArtifactKind + Send + Sync>;
+
+/// Which node of a component is meant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Moment {
+    /// A builder starts its machine.
+    Boot,
+    /// A builder captures its artifact.
+    Capture,
+    /// A provisioner or a post-processor runs.
+    Run,
+}
+
+/// Everything the planner knows of one component.
+#[derive(Clone)]
+pub struct ComponentSpec {
+    /// What it is.
+    pub kind: ComponentKind,
+    /// The name that templates use, such as `docker`.
+    pub name: Cow<'static, str>,
+    /// Its options, in the order of its documentation.
+    pub options: Vec<OptionSpec>,
+    /// Whether other options are let through unchecked, since the component describes itself elsewhere.
+    pub is_open: bool,
+    /// Why `apply` cannot run it, or none if it can.
+    pub missing: Option<String>,
+    /// The component's own check of options that passed the table.
+    pub check: Option<Check>,
+    /// The component's words for the plan.
+    pub describe: Option<Describe>,
+    /// For a builder: what its capture gives.
+    pub captures: Option<Captures>,
+    /// For a post-processor: what it takes and gives.
+    pub flow: Option<ArtifactFlow>,
+    /// Whether it needs a container engine.
+    pub uses_engine: bool,
+    /// For a builder: the names of build data that it adds to those all builders have.
+    pub build_data: &'static [&'static str],
+}
+
+impl ComponentSpec {
+    /// Starts the description of a component that rpk can run.
+    #[must_use]
+    pub fn new(kind: ComponentKind, name: impl Into<Cow<'static, str>>) -> Self {
+        Self {
+            kind,
+            name: name.into(),
+            options: Vec::new(),
+            is_open: false,
+            missing: None,
+            check: None,
+            describe: None,
+            captures: None,
+            flow: None,
+            uses_engine: false,
+            build_data: &[],
+        }
+    }
+
+    /// Adds options.
+    #[must_use]
+    pub fn options(mut self, options: impl IntoIterator<Item = OptionSpec>) -> Self {
+        self.options.extend(options);
+        self
+    }
+
+    /// Sets the component's own check.
+    #[must_use]
+    pub fn check(mut self, check: impl Fn(&Settings) -> Vec<Problem> + Send + Sync + 'static) -> Self {
+        self.check = Some(Arc::new(check));
+        self
+    }
+
+    /// Sets the words for the plan.
+    #[must_use]
+    pub fn describe(mut self, describe: impl Fn(&Settings, Moment) -> String + Send + Sync + 'static) -> Self {
+        self.describe = Some(Arc::new(describe));
+        self
+    }
+
+    /// Sets what a builder's capture gives.
+    #[must_use]
+    pub fn captures(mut self, captures: impl Fn(&Settings) -> ArtifactKind + Send + Sync + 'static) -> Self {
+        self.captures = Some(Arc::new(captures));
+        self
+    }
+
+    /// Says that it needs a container engine.
+    #[must_use]
+    pub fn uses_engine(mut self) -> Self {
+        self.uses_engine = true;
+        self
+    }
+
+    /// Sets the names of build data that a builder adds.
+    #[must_use]
+    pub fn build_data(mut self, names: &'static [&'static str]) -> Self {
+        self.build_data = names;
+        self
+    }
+
+    /// Sets what a post-processor takes and gives.
+    #[must_use]
+    pub fn flow(mut self, flow: ArtifactFlow) -> Self {
+        self.flow = Some(flow);
+        self
+    }
+
+    /// Finds an option; names match without regard to case, as in Packer's decoder.
+    #[must_use]
+    pub fn option(&self, name: &str) -> Option<&OptionSpec> {
+        self.options
+            .iter()
+            .find(|option| option.name == name)
+            .or_else(|| self.options.iter().find(|option| option.name.eq_ignore_ascii_case(name)))
+    }
+
+    /// Says in a few words what a node of this component does.
+    #[must_use]
+    pub fn title(&self, settings: &Settings, moment: Moment) -> String {
+        match (&self.describe, moment) {
+            (Some(describe), _) => describe(settings, moment),
+            (None, Moment::Boot) => format!("start a machine with {}", self.name),
+            (None, Moment::Capture) => format!("capture the artifact of {}", self.name),
+            (None, Moment::Run) => format!("run {}", self.name),
+        }
+    }
+}
+
+impl fmt::Debug for ComponentSpec {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ComponentSpec").field("kind", &self.kind).field("name", &self.name).finish_non_exhaustive()
+    }
+}
+
+/// Answers the planner's questions about components.
+pub trait Catalog {
+    /// Finds a component by the name that templates use.
+    fn find(&self, kind: ComponentKind, name: &str) -> Option<&ComponentSpec>;
+
+    /// Lists all names of a kind, for suggestions.
+    fn names(&self, kind: ComponentKind) -> Vec<&str>;
+}

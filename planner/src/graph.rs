@@ -1,0 +1,274 @@
+//! The lowered template: nodes that do one thing each, edges that say what travels between them.
+//!
+//! Node ids, their order and what the edges mean are public: plans print them, command lines name them. `petgraph`
+//! holds the graph and stays inside this file.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use petgraph::Direction;
+use petgraph::graph::{DiGraph, NodeIndex};
+use petgraph::visit::EdgeRef;
+
+use crate::catalog::Settings;
+use crate::late::LateRenderer;
+use crate::span::Span;
+use crate::value::redactor::Redactor;
+
+/// Names a node: a path such as `docker/provision/2`, the same in every run.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct NodeId(Arc<str>);
+
+impl NodeId {
+    /// Makes the id of a build's node.
+    #[must_use]
+    pub fn new(build: &str, kind: &NodeKind) -> Self {
+        Self(match kind {
+            NodeKind::Boot => format!("{build}/boot").into(),
+            NodeKind::Provision { index } => format!("{build}/provision/{index}").into(),
+            NodeKind::ErrorCleanup => format!("{build}/error-cleanup").into(),
+            NodeKind::Capture => format!("{build}/capture").into(),
+            NodeKind::PostProcess { sequence, step } => format!("{build}/post-process/{sequence}.{step}").into(),
+        })
+    }
+
+    /// Returns the id as text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for NodeId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// What a node does in its build.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum NodeKind {
+    /// The builder starts its machine.
+    Boot,
+    /// A provisioner changes the machine.
+    Provision {
+        /// Its place among the template's provisioners, from 0.
+        index: usize,
+    },
+    /// A provisioner that runs only when provisioning failed.
+    ErrorCleanup,
+    /// The builder captures the machine as an artifact.
+    Capture,
+    /// A post-processor takes an artifact and gives one.
+    PostProcess {
+        /// Its sequence's place among the template's sequences, from 0.
+        sequence: usize,
+        /// Its place within the sequence, from 0.
+        step: usize,
+    },
+}
+
+impl NodeKind {
+    /// Returns the word that machines read.
+    #[must_use]
+    pub fn word(&self) -> &'static str {
+        match self {
+            Self::Boot | Self::Capture => "build",
+            Self::Provision { .. } => "provision",
+            Self::ErrorCleanup => "error-cleanup",
+            Self::PostProcess { .. } => "post-process",
+        }
+    }
+}
+
+/// What travels along an edge.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Edge {
+    /// A running machine, to exactly one reader at a time.
+    Machine,
+    /// An immutable result, to any number of readers.
+    Artifact,
+    /// Nothing: the target starts after the source has ended, however it ended.
+    Order,
+}
+
+/// Why a node does not take part in this run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Exclusion {
+    /// Its build was not chosen on the command line.
+    Build,
+    /// The template's own `only` or `except` leaves it out.
+    Filter,
+    /// `-except` on the command line names it, or one before it in its sequence.
+    Except,
+}
+
+/// How a provisioner is run, beside what it does. None of it changes the result.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Conduct {
+    /// How long to wait before each attempt.
+    pub pause_before: Option<Duration>,
+    /// How long one attempt may take.
+    pub timeout: Option<Duration>,
+    /// How many attempts may follow a failed one.
+    pub max_retries: u32,
+}
+
+/// One node.
+#[derive(Clone, Debug)]
+pub struct Node {
+    /// Its name.
+    pub id: NodeId,
+    /// What it does.
+    pub kind: NodeKind,
+    /// The build that it belongs to, as an index into [`Graph::builds`].
+    pub build: usize,
+    /// The component that does it, such as `shell`.
+    pub component: String,
+    /// What it does, in a line for people.
+    pub title: String,
+    /// The component's options, checked. Boot and capture share their builder's.
+    pub settings: Arc<Settings>,
+    /// How to run it.
+    pub conduct: Conduct,
+    /// For a post-processor: whether the artifact that goes in is kept.
+    pub keeps_input: bool,
+    /// Whether it needs a container engine.
+    pub uses_engine: bool,
+    /// Why it does not take part, if so.
+    pub excluded: Option<Exclusion>,
+    /// Where it stands in the template.
+    pub span: Span,
+}
+
+/// One build: a source with all that happens to it.
+#[derive(Clone, Debug)]
+pub struct Build {
+    /// What command lines, scripts and node ids call it.
+    pub name: String,
+    /// What people see: `type.name`, or the type alone.
+    pub display: String,
+    /// The type of its builder.
+    pub builder_type: String,
+    /// Whether it takes part in this run.
+    pub is_selected: bool,
+}
+
+/// A user variable's value, as it is shown.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Variable {
+    /// The value.
+    pub value: String,
+    /// Whether it must not be shown.
+    pub is_sensitive: bool,
+}
+
+/// A template lowered to nodes and edges.
+#[derive(Clone, Debug, Default)]
+pub struct Graph {
+    inner: DiGraph<Node, Edge>,
+    index: HashMap<NodeId, NodeIndex>,
+    /// The builds, sorted by name.
+    pub builds: Vec<Build>,
+    /// The user variables that the template has, by name.
+    pub variables: std::collections::BTreeMap<String, Variable>,
+    /// Keeps sensitive values out of what is shown.
+    pub redactor: Redactor,
+    /// Renders what can be rendered only while nodes run.
+    pub late: LateRenderer,
+}
+
+impl Graph {
+    /// Adds a node; its id must be new.
+    pub(crate) fn add(&mut self, node: Node) -> NodeId {
+        let id = node.id.clone();
+        let index = self.inner.add_node(node);
+        self.index.insert(id.clone(), index);
+        id
+    }
+
+    /// Changes a node that was added before.
+    pub(crate) fn amend(&mut self, id: &NodeId, change: impl FnOnce(&mut Node)) {
+        if let Some(index) = self.index.get(id) {
+            change(&mut self.inner[*index]);
+        }
+    }
+
+    /// Adds an edge between two nodes of this graph, the source added before the target.
+    pub(crate) fn connect(&mut self, from: &NodeId, to: &NodeId, edge: Edge) {
+        let (from, to) = (self.index[from], self.index[to]);
+        debug_assert!(from < to, "edges lead forward, so that the order of addition is a topological one");
+        self.inner.add_edge(from, to, edge);
+    }
+
+    /// Iterates over all nodes, each after everything that it depends on.
+    pub fn nodes(&self) -> impl Iterator<Item = &Node> {
+        self.inner.node_weights()
+    }
+
+    /// Counts the nodes.
+    #[must_use]
+    pub fn node_count(&self) -> usize {
+        self.inner.node_count()
+    }
+
+    /// Finds a node by its name.
+    #[must_use]
+    pub fn node(&self, id: &NodeId) -> Option<&Node> {
+        self.index.get(id).map(|index| &self.inner[*index])
+    }
+
+    /// Iterates over the edges that lead to a node, with the nodes they come from, in the order of the nodes.
+    pub fn inputs(&self, id: &NodeId) -> impl Iterator<Item = (Edge, &Node)> {
+        self.neighbours(id, Direction::Incoming)
+    }
+
+    /// Iterates over the edges that lead away from a node, with the nodes they go to, in the order of the nodes.
+    pub fn outputs(&self, id: &NodeId) -> impl Iterator<Item = (Edge, &Node)> {
+        self.neighbours(id, Direction::Outgoing)
+    }
+
+    fn neighbours(&self, id: &NodeId, direction: Direction) -> impl Iterator<Item = (Edge, &Node)> {
+        let mut found: Vec<(NodeIndex, Edge)> = self
+            .index
+            .get(id)
+            .into_iter()
+            .flat_map(|index| self.inner.edges_directed(*index, direction))
+            .map(|edge| {
+                let other = match direction {
+                    Direction::Incoming => edge.source(),
+                    Direction::Outgoing => edge.target(),
+                };
+                (other, *edge.weight())
+            })
+            .collect();
+        found.sort_by_key(|(index, _)| *index);
+        found.into_iter().map(|(index, edge)| (edge, &self.inner[index]))
+    }
+
+    /// Returns the build of a node.
+    #[must_use]
+    pub fn build_of(&self, node: &Node) -> &Build {
+        &self.builds[node.build]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ids_are_the_paths_of_the_contract() {
+        for (kind, id) in [
+            (NodeKind::Boot, "web/boot"),
+            (NodeKind::Provision { index: 2 }, "web/provision/2"),
+            (NodeKind::ErrorCleanup, "web/error-cleanup"),
+            (NodeKind::Capture, "web/capture"),
+            (NodeKind::PostProcess { sequence: 1, step: 0 }, "web/post-process/1.0"),
+        ] {
+            assert_eq!(NodeId::new("web", &kind).as_str(), id);
+        }
+    }
+}

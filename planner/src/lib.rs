@@ -1,0 +1,23 @@
+//! Text in, plan out.
+//!
+//! ```text
+//! text --template--> Template --lower--> Graph --plan--> Plan --render--> text
+//! ```
+//!
+//! Each arrow is one function in one file; nothing reaches back. This crate has no async, no network, no clock and
+//! prints nothing: time, environment and random ids enter as values in [`lower::Inputs`], so that one input has one
+//! plan.
+
+pub mod catalog;
+pub mod diagnostic;
+pub mod fix;
+pub mod gotemplate;
+pub mod graph;
+pub mod inspect;
+pub mod late;
+pub mod lower;
+pub mod plan;
+pub mod render;
+pub mod span;
+pub mod template;
+pub mod value;

@@ -1,0 +1,214 @@
+//! Template and inputs to graph: every value known that can be known beforehand, every component checked.
+//!
+//! | file | does |
+//! | --- | --- |
+//! | `names.rs` | checks that names in `only`, `except`, `override` and on the command line exist |
+//! | `overrides.rs` | lays a provisioner's override over its options |
+//! | `rendering.rs` | renders `{{ … }}` in options and builder names |
+//! | `nodes.rs` | makes the nodes and edges of one build |
+//!
+//! The order follows Packer: checks of the whole template, variables, names of builds, and then each chosen build's
+//! components. Unlike in Packer an error ends nothing: all problems of a template come together.
+
+mod names;
+mod nodes;
+mod overrides;
+mod rendering;
+
+use std::collections::BTreeMap;
+
+use crate::catalog::Catalog;
+use crate::diagnostic::{Diagnostic, Diagnostics};
+use crate::graph::{Build, Graph};
+use crate::template::{Builder, Template};
+use crate::value::interpolation::PACKER_VERSION;
+use crate::value::redactor::Redactor;
+use rendering::Renderer;
+
+/// Everything beside the template that values depend on.
+#[derive(Clone, Debug, Default)]
+pub struct Inputs {
+    /// Variables from `-var-file`, in the order of the files; later ones win.
+    pub file_variables: Vec<(String, String)>,
+    /// Variables from `-var`, in their order; later ones win, and all win over files.
+    pub variables: Vec<(String, String)>,
+    /// The process environment.
+    pub environment: BTreeMap<String, String>,
+    /// The instant that time functions answer with: Unix nanoseconds.
+    pub now_nanoseconds: i128,
+    /// The working directory.
+    pub working_directory: String,
+    /// The folder of the template.
+    pub template_directory: String,
+    /// Random bits for functions that give random ids.
+    pub seed: u64,
+}
+
+/// Which builds and post-processors the command line chooses.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Selection {
+    /// If given, just these builds.
+    pub only: Option<Vec<String>>,
+    /// All but these builds, and no post-processor of these names.
+    pub except: Vec<String>,
+}
+
+impl Selection {
+    fn includes(&self, build: &str) -> bool {
+        self.only.as_ref().is_none_or(|only| only.iter().any(|name| name == build))
+            && !self.except.iter().any(|name| name == build)
+    }
+}
+
+/// Lowers a template.
+///
+/// Returns the graph, unless there are errors, and everything that was found on the way.
+pub fn lower(
+    template: &Template,
+    inputs: &Inputs,
+    selection: &Selection,
+    catalog: &dyn Catalog,
+) -> (Option<Graph>, Diagnostics) {
+    let mut problems = Diagnostics::default();
+    let graph = stages(template, inputs, selection, catalog, &mut problems);
+    ((!problems.has_errors()).then_some(graph), problems)
+}
+
+/// Checks what concerns a template as a whole, before any value is known: that there is a builder, and that the names
+/// of builds that it uses exist.
+#[must_use]
+pub fn check(template: &Template) -> Diagnostics {
+    let mut problems = Diagnostics::default();
+    names::check_template(template, &mut problems);
+    problems
+}
+
+fn stages(
+    template: &Template,
+    inputs: &Inputs,
+    selection: &Selection,
+    catalog: &dyn Catalog,
+    problems: &mut Diagnostics,
+) -> Graph {
+    names::check_template(template, problems);
+    check_version(template, problems);
+    let renderer = Renderer::new(template, inputs, problems);
+    let builds = name_builds(template, selection, &renderer, problems);
+    names::check_selection(selection, template, &builds, problems);
+
+    let mut secrets: Vec<String> = renderer.secrets();
+    let mut graph = Graph::default();
+    graph.variables = renderer.shown_variables();
+    graph.builds = builds.iter().map(|(build, _)| build.clone()).collect();
+    for (index, (build, builder)) in builds.iter().enumerate() {
+        let mut lowering = nodes::BuildLowering {
+            template,
+            selection,
+            catalog,
+            renderer: &renderer,
+            problems,
+            secrets: &mut secrets,
+            index,
+            build,
+            builder,
+        };
+        lowering.lower_into(&mut graph);
+    }
+    graph.redactor = Redactor::new(secrets);
+    graph.late = renderer.late();
+    graph
+}
+
+fn check_version(template: &Template, problems: &mut Diagnostics) {
+    let Some((wanted, span)) = &template.min_packer_version else {
+        return;
+    };
+    match (version(wanted), version(PACKER_VERSION)) {
+        (Some(wanted_parts), Some(ours)) if wanted_parts > ours => problems.push(
+            Diagnostic::error(
+                "rpk::lower::version",
+                format!("this template requires Packer {wanted} or higher; rpk reads templates of {PACKER_VERSION}"),
+            )
+            .at(*span, "newer than what rpk knows"),
+        ),
+        (Some(_), _) => {}
+        (None, _) => problems.push(
+            Diagnostic::error("rpk::lower::version", format!("`{wanted}` is no version"))
+                .at(*span, "expected a version such as `1.7.0`"),
+        ),
+    }
+}
+
+/// Splits a version into numbers, a pre-release before its release; none if it is malformed.
+fn version(text: &str) -> Option<([u64; 3], bool, &str)> {
+    let text = text.trim();
+    let text = text.strip_prefix('v').unwrap_or(text);
+    let text = text.split_once('+').map_or(text, |(version, _)| version);
+    let (numbers, pre) = text.split_once('-').map_or((text, ""), |(numbers, pre)| (numbers, pre));
+    let mut parts = [0; 3];
+    let mut segments = numbers.split('.');
+    for (part, segment) in parts.iter_mut().zip(segments.by_ref()) {
+        *part = segment.parse().ok()?;
+    }
+    // Further numbers are allowed and compared as nothing.
+    segments.all(|segment| segment.parse::<u64>().is_ok()).then_some((parts, pre.is_empty(), pre))
+}
+
+/// Renders the names of all builders and sorts the builds by them.
+fn name_builds<'a>(
+    template: &'a Template,
+    selection: &Selection,
+    renderer: &Renderer,
+    problems: &mut Diagnostics,
+) -> Vec<(Build, &'a Builder)> {
+    let mut builds: BTreeMap<String, (Build, &Builder)> = BTreeMap::new();
+    for builder in &template.builders {
+        let name = match renderer.core_text(&builder.raw_name) {
+            Ok(name) => name,
+            Err(reason) => {
+                problems.push(
+                    Diagnostic::error(
+                        "rpk::lower::name",
+                        format!("the name of builder `{}` cannot be rendered: {reason}", builder.raw_name),
+                    )
+                    .at(builder.span, "this builder"),
+                );
+                continue;
+            }
+        };
+        let display =
+            if builder.raw_name == builder.component { name.clone() } else { format!("{}.{name}", builder.component) };
+        let build = Build {
+            is_selected: selection.includes(&name),
+            name: name.clone(),
+            display,
+            builder_type: builder.component.clone(),
+        };
+        if let Some((_, first)) = builds.get(&name) {
+            problems.push(
+                Diagnostic::error("rpk::lower::name", format!("two builders end up with the name `{name}`"))
+                    .at(builder.span, "the second one")
+                    .at(first.span, "the first one")
+                    .help("give one of them another `name`; Packer would silently build just one"),
+            );
+        } else {
+            builds.insert(name, (build, builder));
+        }
+    }
+    builds.into_values().collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn versions_compare_by_number_and_a_prerelease_comes_first() {
+        for (low, high) in [("1.2.3", "1.10.0"), ("1.16.0-dev", "1.16.0"), ("0.8", "1")] {
+            assert!(version(low) < version(high), "{low} {high}");
+        }
+        for malformed in ["x", "1.x", ">= 1.2", ""] {
+            assert_eq!(version(malformed), None, "{malformed}");
+        }
+    }
+}

@@ -1,0 +1,247 @@
+//! Renders `{{ … }}` in the texts of a template, as far as it can be done beforehand.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use jiff::Timestamp;
+
+use super::Inputs;
+use crate::catalog::{ComponentKind, ComponentSpec, Rendering};
+use crate::diagnostic::{Diagnostic, Diagnostics, closest};
+use crate::gotemplate::{Call, Value as Data};
+use crate::graph::{Build, Variable};
+use crate::late::{LateRenderer, Surroundings};
+use crate::span::Span;
+use crate::template::Template;
+use crate::value::functions::{ResourceNames, placeholder_data};
+use crate::value::interpolation::{self, Context, Phase, seeded_random};
+use crate::value::variables::{Resolution, VariableError, resolve};
+use crate::value::{Entry, Map, Setting, Value};
+
+/// Renders with the variables of one run.
+pub(super) struct Renderer {
+    surroundings: Surroundings,
+    resolution: Resolution,
+    /// For phases in which the environment cannot be asked for.
+    no_environment: BTreeMap<String, String>,
+}
+
+impl Renderer {
+    /// Works out the variables. One without a value counts as empty from here on, so that its error is the only one.
+    pub fn new(template: &Template, inputs: &Inputs, problems: &mut Diagnostics) -> Self {
+        let mut surroundings = Surroundings {
+            variables: BTreeMap::new(),
+            started: Timestamp::from_nanosecond(inputs.now_nanoseconds).unwrap_or_default(),
+            seed: inputs.seed,
+            template_directory: inputs.template_directory.clone(),
+            working_directory: inputs.working_directory.clone(),
+        };
+        let declared: BTreeMap<String, Option<String>> =
+            template.variables.iter().map(|variable| (variable.name.clone(), variable.default.clone())).collect();
+        let given: BTreeMap<String, String> = inputs.file_variables.iter().chain(&inputs.variables).cloned().collect();
+        let sensitive: BTreeSet<String> = template.sensitive_variables.iter().cloned().collect();
+        let random = seeded_random(inputs.seed);
+        let context = surroundings.context(Phase::Variables, None, &inputs.environment, &random);
+        let resolution = resolve(&declared, &given, &sensitive, &context);
+        for error in &resolution.errors {
+            let place = template.variables.iter().find(|variable| variable.name == error.name());
+            problems.push(variable_problem(error, place.map(|variable| variable.span), &declared));
+        }
+        surroundings.variables = resolution.values.clone();
+        for error in &resolution.errors {
+            surroundings.variables.entry(error.name().to_owned()).or_default();
+        }
+        Self { surroundings, resolution, no_environment: BTreeMap::new() }
+    }
+
+    /// Returns the renderer for the time when nodes run.
+    pub fn late(&self) -> LateRenderer {
+        LateRenderer::new(self.surroundings.clone())
+    }
+
+    /// Returns the values that must not be shown.
+    pub fn secrets(&self) -> Vec<String> {
+        self.resolution.sensitive.iter().filter_map(|name| self.resolution.values.get(name)).cloned().collect()
+    }
+
+    /// Returns all variables as they may be shown.
+    pub fn shown_variables(&self) -> BTreeMap<String, Variable> {
+        self.resolution
+            .values
+            .iter()
+            .map(|(name, value)| {
+                let is_sensitive = self.resolution.sensitive.contains(name);
+                (name.clone(), Variable { value: value.clone(), is_sensitive })
+            })
+            .collect()
+    }
+
+    /// Renders a text that Packer's core reads itself, such as a builder's name.
+    pub fn core_text(&self, text: &str) -> Result<String, String> {
+        let random = seeded_random(self.surroundings.seed);
+        let context = self.surroundings.context(Phase::Core, None, &self.no_environment, &random);
+        interpolation::render(text, &context, &Data::Nil).map_err(|error| error.to_string())
+    }
+
+    /// Renders a component's options, except those that wait for the machine; these are parsed all the same.
+    ///
+    /// `announced` are the names of build data that the builder adds to those that all builders have.
+    pub fn options(
+        &self,
+        map: &Map,
+        spec: &ComponentSpec,
+        build: &Build,
+        announced: &[&str],
+        problems: &mut Diagnostics,
+    ) -> Map {
+        let random = seeded_random(self.surroundings.seed);
+        let mut context = self.surroundings.context(Phase::Plugin, Some(build), &self.no_environment, &random);
+        context.resource_names = resource_names(&spec.name);
+        let data = match spec.kind {
+            ComponentKind::Builder => Data::Nil,
+            ComponentKind::Provisioner | ComponentKind::PostProcessor => placeholder_data(announced),
+        };
+        let mut texts = Texts { context, data, problems, is_late: false };
+        let mut rendered = Map::default();
+        for entry in map.iter() {
+            texts.is_late = spec.option(&entry.key).is_some_and(|option| option.rendering == Rendering::Late);
+            // The first level's names are the component's own and are no templates.
+            let value = texts.value(&entry.key, &entry.setting.value, entry.setting.span);
+            rendered.push_new(Entry {
+                key: entry.key.clone(),
+                key_span: entry.key_span,
+                setting: Setting { value, span: entry.setting.span },
+            });
+        }
+        rendered
+    }
+}
+
+/// Some families of builders define `clean_resource_name` for their own options, each by its cloud's rules.
+fn resource_names(component: &str) -> Option<ResourceNames> {
+    match component.split('-').next()? {
+        "amazon" => Some(ResourceNames::Amazon),
+        "azure" => Some(ResourceNames::Azure),
+        "googlecompute" => Some(ResourceNames::Google),
+        _ => None,
+    }
+}
+
+/// The rendering of one component's texts.
+struct Texts<'a> {
+    context: Context<'a>,
+    data: Data,
+    problems: &'a mut Diagnostics,
+    is_late: bool,
+}
+
+impl Texts<'_> {
+    fn value(&mut self, path: &str, value: &Value, span: Span) -> Value {
+        match value {
+            Value::String(text) => Value::String(self.text(path, text, span)),
+            Value::List(items) => Value::List(
+                items
+                    .iter()
+                    .enumerate()
+                    .map(|(index, item)| Setting {
+                        value: self.value(&format!("{path}[{index}]"), &item.value, item.span),
+                        span: item.span,
+                    })
+                    .collect(),
+            ),
+            Value::Map(map) => {
+                let mut rendered = Map::default();
+                for entry in map.iter() {
+                    let path = format!("{path}.{}", entry.key);
+                    rendered.insert(Entry {
+                        key: self.text(&path, &entry.key, entry.key_span),
+                        key_span: entry.key_span,
+                        setting: Setting {
+                            value: self.value(&path, &entry.setting.value, entry.setting.span),
+                            span: entry.setting.span,
+                        },
+                    });
+                }
+                Value::Map(rendered)
+            }
+            other => other.clone(),
+        }
+    }
+
+    fn text(&mut self, path: &str, text: &str, span: Span) -> String {
+        if !text.contains("{{") {
+            return text.to_owned();
+        }
+        self.check_references(text, span);
+        let rendered = if self.is_late {
+            interpolation::parse(text, &self.context).map(|_| text.to_owned()).map_err(Into::into)
+        } else {
+            interpolation::render(text, &self.context, &self.data)
+        };
+        rendered.unwrap_or_else(|error: interpolation::InterpolationError| {
+            self.problems.push(
+                Diagnostic::error("rpk::lower::render", format!("`{path}` cannot be rendered: {error}"))
+                    .at(span, "this text"),
+            );
+            text.to_owned()
+        })
+    }
+
+    /// Finds user variables that do not exist. Packer takes them for empty, which hides every slip of the pen.
+    fn check_references(&mut self, text: &str, span: Span) {
+        let Ok(template) = interpolation::parse(text, &self.context) else {
+            return;
+        };
+        for call in template.calls() {
+            let Call::Function { name, arguments, .. } = call else {
+                continue;
+            };
+            let (true, [Some(variable)]) = (name == "user", arguments.as_slice()) else {
+                continue;
+            };
+            if !self.context.variables.contains_key(variable) {
+                let known = self.context.variables.keys().map(String::as_str);
+                self.problems.push(undefined(variable, known).at(span, "used here"));
+            }
+        }
+    }
+}
+
+fn undefined<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> Diagnostic {
+    let help = match closest(name, known) {
+        Some(close) => format!("did you mean `{close}`?"),
+        None => format!("declare it in `variables`, or give it with `-var {name}=…`"),
+    };
+    Diagnostic::error("rpk::lower::undefined_variable", format!("there is no user variable `{name}`")).help(help)
+}
+
+fn variable_problem(
+    error: &VariableError,
+    place: Option<Span>,
+    declared: &BTreeMap<String, Option<String>>,
+) -> Diagnostic {
+    let known = || declared.keys().map(String::as_str).filter(|name| *name != error.name());
+    let (problem, label) = match error {
+        VariableError::Required { name } => (
+            Diagnostic::error("rpk::lower::required_variable", format!("the required variable `{name}` is not set"))
+                .help(format!("give it with `-var {name}=…` or in a file with `-var-file`")),
+            "has no default",
+        ),
+        VariableError::Undefined { reference, .. } => (undefined(reference, known()), "used here"),
+        VariableError::Cycle { path, .. } => (
+            Diagnostic::error("rpk::lower::variable_cycle", format!("variables need each other: {}", path.join(" → ")))
+                .help("give one of them a value that needs no other"),
+            "a part of the circle",
+        ),
+        VariableError::Template { name, error } => (
+            Diagnostic::error("rpk::lower::render", format!("variable `{name}` cannot be rendered: {error}")),
+            "this text",
+        ),
+        VariableError::TooLarge { .. } => {
+            (Diagnostic::error("rpk::lower::variable_size", error.to_string()), "makes it too large")
+        }
+    };
+    match place {
+        Some(span) => problem.at(span, label),
+        None => problem,
+    }
+}
