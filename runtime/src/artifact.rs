@@ -1,0 +1,23 @@
+//! The immutable result of a capture or a post-process.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+/// What a builder or a post-processor made.
+///
+/// `builder_id` and `id` are Packer's, since manifests and scripts read them.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Artifact {
+    /// Which kind of component made it, such as `packer.post-processor.docker-import`.
+    pub builder_id: String,
+    /// What it is called by its maker: an image id, `repo:tag`, `File`.
+    pub id: String,
+    /// The files on this machine that it consists of.
+    pub files: Vec<PathBuf>,
+    /// One line for people.
+    pub description: String,
+    /// Names of an image beside its id, in the order they were given.
+    pub tags: Vec<String>,
+    /// Build data that travels with it to post-processors.
+    pub data: BTreeMap<String, String>,
+}

@@ -1,0 +1,399 @@
+//! Commands and files to and from a container, through its engine.
+//!
+//! # Why a command travels on standard input
+//!
+//! Packer runs `docker exec … /bin/sh -c "(COMMAND)"`. A command holds the values of `environment_vars`, and a
+//! process list shows every argument. So the argument is a fixed text that reads the command from standard input and
+//! evaluates it in the same form. For a script, the script follows on the same stream; uploading it, making it
+//! executable, running it and removing it is then one request in place of five.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use bollard::body_try_stream;
+use bollard::container::LogOutput;
+use bollard::exec::{CreateExecOptions, StartExecOptions, StartExecResults};
+use bollard::query_parameters::{
+    ContainerArchiveInfoOptionsBuilder, DownloadFromContainerOptionsBuilder, UploadToContainerOptionsBuilder,
+};
+use futures::future::BoxFuture;
+use futures::{FutureExt as _, StreamExt as _};
+use tokio::io::AsyncWriteExt as _;
+
+use super::{Communicator, FileSource, RemoteScript};
+use crate::context::NodeContext;
+use crate::docker::{Engine, explain, read_tar, tar_stream};
+use crate::failure::{Failure, Outcome};
+
+/// Reads `$1` lines of a command and evaluates them.
+const RUN: &str = r#"n=$1 c=
+while [ "$n" -gt 0 ]; do IFS= read -r l; c="$c$l
+" n=$((n-1)); done
+eval "($c)""#;
+
+/// Reads `$1` lines of a command and, as the rest, a script to be written to `$2`; evaluates the command, and removes
+/// the script if the status is one of `$4…` and `$3` is not `keep`.
+const RUN_SCRIPT: &str = r#"n=$1 p=$2 k=$3 c=
+shift 3
+while [ "$n" -gt 0 ]; do IFS= read -r l; c="$c$l
+" n=$((n-1)); done
+cat >"$p" && chmod 0755 "$p" || { echo "rpk: cannot write $p" >&2; exit 250; }
+eval "($c)"
+s=$?
+[ "$k" = keep ] || for a; do [ "$s" = "$a" ] && rm -f "$p"; done
+exit "$s""#;
+
+/// What [`RUN_SCRIPT`] ends with when it could not write the script, together with its last line.
+const WRITE_FAILED: i64 = 250;
+
+/// A container as provisioners see it.
+pub struct DockerCommunicator {
+    engine: Engine,
+    container: String,
+    exec_user: Option<String>,
+    upload_owner: Option<String>,
+    has_terminal: bool,
+}
+
+impl DockerCommunicator {
+    /// Makes a communicator for a running container.
+    ///
+    /// `upload_owner` is the user that uploaded files are given to, empty for root; none leaves their owner alone.
+    #[must_use]
+    pub fn new(
+        engine: Engine,
+        container: String,
+        exec_user: Option<String>,
+        upload_owner: Option<String>,
+        has_terminal: bool,
+    ) -> Self {
+        Self { engine, container, exec_user, upload_owner, has_terminal }
+    }
+
+    /// Runs a program in the container with this standard input and returns its exit status.
+    async fn exec(&self, ctx: &NodeContext, words: Vec<String>, user: Option<String>, input: Vec<u8>) -> Outcome<i64> {
+        let client = self.engine.client();
+        let options = CreateExecOptions {
+            attach_stdin: Some(true),
+            attach_stdout: Some(true),
+            attach_stderr: Some(true),
+            tty: Some(self.has_terminal),
+            cmd: Some(words),
+            user,
+            ..CreateExecOptions::default()
+        };
+        let failed = |error: bollard::errors::Error| explain(&error).context("running a command in the container");
+        let created = client.create_exec(&self.container, options).await.map_err(failed)?;
+        let start = StartExecOptions { tty: self.has_terminal, ..StartExecOptions::default() };
+        let StartExecResults::Attached { output: mut stream, input: mut stdin } =
+            client.start_exec(&created.id, Some(start)).await.map_err(failed)?
+        else {
+            return Err(Failure::new("the engine did not attach to the command"));
+        };
+        let write = async {
+            // A command may end without reading its input; that is its own affair.
+            if stdin.write_all(&input).await.is_ok() {
+                let _ = stdin.shutdown().await;
+            }
+        };
+        let read = async {
+            let mut output = ctx.output.command();
+            while let Some(frame) = stream.next().await {
+                match frame.map_err(failed)? {
+                    LogOutput::StdErr { message } => output.stderr(&message).await,
+                    LogOutput::StdOut { message } | LogOutput::Console { message } => output.stdout(&message).await,
+                    LogOutput::StdIn { .. } => {}
+                }
+            }
+            output.finish().await;
+            Ok::<(), Failure>(())
+        };
+        let both = async {
+            let ((), read) = tokio::join!(write, read);
+            read
+        };
+        tokio::select! {
+            read = both => read?,
+            () = ctx.cancel.cancelled() => return Err(Failure::cancelled()),
+        }
+        // The stream ends a moment before the engine has taken note of the status.
+        for _ in 0..200 {
+            let state = client.inspect_exec(&created.id).await.map_err(failed)?;
+            match (state.running, state.exit_code) {
+                (Some(false) | None, Some(status)) => return Ok(status),
+                _ => tokio::time::sleep(std::time::Duration::from_millis(10)).await,
+            }
+        }
+        Err(Failure::new("the engine does not say how the command ended"))
+    }
+
+    /// Gives an uploaded path to the container's user, as Packer does: the owner changes, the group stays.
+    async fn give_to_user(&self, ctx: &NodeContext, path: &str) -> Outcome<()> {
+        let Some(owner) = self.upload_owner.as_deref() else {
+            return Ok(());
+        };
+        let owner = if owner.is_empty() { "root" } else { owner };
+        let words = ["/bin/sh", "-c", r#"chown -R "$1" "$2""#, "sh", owner, path].map(str::to_owned);
+        match self.exec(ctx, words.to_vec(), Some("root".to_owned()), Vec::new()).await? {
+            0 => Ok(()),
+            status => {
+                Err(Failure::new(format!("chown ended with status {status}"))
+                    .context(format!("giving {path} to {owner}")))
+            }
+        }
+    }
+
+    async fn upload(
+        &self,
+        ctx: &NodeContext,
+        folder: &str,
+        write: impl FnOnce(&mut tar::Builder<crate::docker::PieceWriter>) -> io::Result<()> + Send + 'static,
+    ) -> Outcome<()> {
+        let options = UploadToContainerOptionsBuilder::default().path(folder).build();
+        let body = body_try_stream(tar_stream(write));
+        let upload = self.engine.client().upload_to_container(&self.container, Some(options), body);
+        tokio::select! {
+            uploaded = upload => uploaded.map_err(|error| explain(&error)),
+            () = ctx.cancel.cancelled() => Err(Failure::cancelled()),
+        }
+    }
+
+    /// Tells whether a path of the container is a folder; none if there is nothing.
+    async fn is_folder(&self, path: &str) -> Outcome<Option<bool>> {
+        let options = ContainerArchiveInfoOptionsBuilder::default().path(path).build();
+        match self.engine.client().get_container_archive_info(&self.container, Some(options)).await {
+            // The highest bit of Go's file mode marks a folder.
+            Ok(info) => Ok(Some(info.file_mode & (1 << 31) != 0)),
+            Err(bollard::errors::Error::DockerResponseServerError { status_code: 404, .. }) => Ok(None),
+            Err(error) => Err(explain(&error)),
+        }
+    }
+
+    /// Root-owned files need no second request: the archive says so already.
+    fn is_owned_by_root(&self) -> bool {
+        self.upload_owner.as_deref().is_some_and(|owner| matches!(owner, "" | "0" | "root" | "0:0" | "root:root"))
+    }
+}
+
+/// Splits an absolute path of the container into its folder and its last name.
+fn split_path(path: &str) -> (&str, &str) {
+    match path.rsplit_once('/') {
+        Some(("", name)) => ("/", name),
+        Some((folder, name)) => (folder, name),
+        None => ("/", path),
+    }
+}
+
+fn line_count(command: &str) -> String {
+    (command.matches('\n').count() + 1).to_string()
+}
+
+impl Communicator for DockerCommunicator {
+    fn run<'a>(&'a self, ctx: &'a NodeContext, command: &'a str) -> BoxFuture<'a, Outcome<i64>> {
+        async move {
+            let words = ["/bin/sh", "-c", RUN, "sh", &line_count(command)].map(str::to_owned);
+            let input = format!("{command}\n").into_bytes();
+            self.exec(ctx, words.to_vec(), self.exec_user.clone(), input).await
+        }
+        .boxed()
+    }
+
+    fn run_script<'a>(
+        &'a self,
+        ctx: &'a NodeContext,
+        script: RemoteScript<'a>,
+        accepted: &'a [i64],
+    ) -> BoxFuture<'a, Outcome<i64>> {
+        async move {
+            let keep = if script.is_kept { "keep" } else { "remove" };
+            let lines = line_count(script.command);
+            let mut words: Vec<String> =
+                ["/bin/sh", "-c", RUN_SCRIPT, "sh", &lines, script.path, keep].map(str::to_owned).to_vec();
+            words.extend(accepted.iter().map(ToString::to_string));
+            let mut input = format!("{}\n", script.command).into_bytes();
+            input.extend_from_slice(script.content);
+            let status = self.exec(ctx, words, self.exec_user.clone(), input).await?;
+            let complaint = format!("rpk: cannot write {}", script.path);
+            if status == WRITE_FAILED && ctx.output.last_lines().last() == Some(&complaint) {
+                return Err(Failure::new(format!("cannot write {} in the container", script.path))
+                    .help("see that the folder exists and is writable, or set `remote_folder`"));
+            }
+            Ok(status)
+        }
+        .boxed()
+    }
+
+    fn upload_file<'a>(
+        &'a self,
+        ctx: &'a NodeContext,
+        source: FileSource<'a>,
+        destination: &'a str,
+    ) -> BoxFuture<'a, Outcome<()>> {
+        async move {
+            let (folder, name) = split_path(destination);
+            let name = name.to_owned();
+            let to_root = self.is_owned_by_root();
+            match source {
+                FileSource::Path(path) => {
+                    let path = path.to_owned();
+                    self.upload(ctx, folder, move |archive| append_file(archive, &path, &name, to_root)).await
+                }
+                FileSource::Bytes(bytes) => {
+                    let bytes = bytes.to_owned();
+                    self.upload(ctx, folder, move |archive| append_bytes(archive, &bytes, &name)).await
+                }
+            }
+            .map_err(|failure| failure.context(format!("uploading to {destination} in the container")))?;
+            if to_root {
+                return Ok(());
+            }
+            self.give_to_user(ctx, destination).await
+        }
+        .boxed()
+    }
+
+    fn upload_folder<'a>(
+        &'a self,
+        ctx: &'a NodeContext,
+        source: &'a str,
+        destination: &'a str,
+    ) -> BoxFuture<'a, Outcome<()>> {
+        async move {
+            let contents_only = source.ends_with('/');
+            let folder = PathBuf::from(source);
+            let trimmed = destination.trim_end_matches('/');
+            let upload = async {
+                match (self.is_folder(destination).await?, contents_only) {
+                    (Some(false), _) => Err(Failure::new("there is a file, and a folder cannot take its place")),
+                    (Some(true), true) => {
+                        let target = if trimmed.is_empty() { "/" } else { trimmed };
+                        self.upload(ctx, target, move |archive| archive.append_dir_all(".", &folder)).await
+                    }
+                    (Some(true), false) => {
+                        let target = if trimmed.is_empty() { "/" } else { trimmed };
+                        let name = folder.file_name().unwrap_or_default().to_owned();
+                        self.upload(ctx, target, move |archive| archive.append_dir_all(name, &folder)).await
+                    }
+                    (None, _) => {
+                        let (parent, name) = split_path(trimmed);
+                        let name = name.to_owned();
+                        self.upload(ctx, parent, move |archive| archive.append_dir_all(name, &folder)).await
+                    }
+                }
+            };
+            upload
+                .await
+                .map_err(|failure| failure.context(format!("uploading {source} to {destination} in the container")))?;
+            self.give_to_user(ctx, destination).await
+        }
+        .boxed()
+    }
+
+    fn download_file<'a>(
+        &'a self,
+        ctx: &'a NodeContext,
+        source: &'a str,
+        destination: &'a Path,
+    ) -> BoxFuture<'a, Outcome<()>> {
+        async move {
+            let destination = destination.to_owned();
+            let name = source.to_owned();
+            let options = DownloadFromContainerOptionsBuilder::default().path(source).build();
+            let stream = self.engine.client().download_from_container(&self.container, Some(options)).boxed();
+            read_tar(ctx, stream, move |mut archive| first_file(&mut archive, &name, &destination))
+                .await
+                .map_err(|failure| failure.context(format!("downloading {source} from the container")))
+        }
+        .boxed()
+    }
+
+    fn download_folder<'a>(
+        &'a self,
+        ctx: &'a NodeContext,
+        source: &'a str,
+        destination: &'a Path,
+    ) -> BoxFuture<'a, Outcome<()>> {
+        async move {
+            let destination = destination.to_owned();
+            // The archive's root is then `.`, whatever the folder is called.
+            let path = format!("{}/.", source.trim_end_matches('/'));
+            let options = DownloadFromContainerOptionsBuilder::default().path(&path).build();
+            let stream = self.engine.client().download_from_container(&self.container, Some(options)).boxed();
+            read_tar(ctx, stream, move |mut archive| {
+                archive.set_preserve_permissions(true);
+                archive.unpack(&destination).map_err(|error| Failure::new(error.to_string()))
+            })
+            .await
+            .map_err(|failure| failure.context(format!("downloading {source} from the container")))
+        }
+        .boxed()
+    }
+}
+
+/// Adds a file with the mode and time that it has here.
+fn append_file<W: io::Write>(archive: &mut tar::Builder<W>, path: &Path, name: &str, to_root: bool) -> io::Result<()> {
+    let file = std::fs::File::open(path)?;
+    let metadata = file.metadata()?;
+    let mut header = tar::Header::new_gnu();
+    header.set_metadata(&metadata);
+    if to_root {
+        header.set_uid(0);
+    }
+    // A file that grows while it is read must not spoil the archive.
+    let size = metadata.len();
+    header.set_size(size);
+    archive.append_data(&mut header, name, io::Read::take(file, size))
+}
+
+/// Adds bytes as a file that its owner alone can read and write.
+fn append_bytes<W: io::Write>(archive: &mut tar::Builder<W>, bytes: &[u8], name: &str) -> io::Result<()> {
+    let mut header = tar::Header::new_gnu();
+    header.set_mode(0o600);
+    header.set_size(bytes.len() as u64);
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+    header.set_mtime(now.map_or(0, |since| since.as_secs()));
+    archive.append_data(&mut header, name, bytes)
+}
+
+/// Copies the archive's one file to its destination.
+fn first_file(archive: &mut tar::Archive<Box<dyn io::Read + Send>>, source: &str, destination: &Path) -> Outcome<()> {
+    let failed = |error: io::Error| Failure::new(error.to_string());
+    let mut entry = archive
+        .entries()
+        .and_then(|mut entries| entries.next().transpose())
+        .map_err(failed)?
+        .ok_or_else(|| Failure::new("the engine sent nothing"))?;
+    if entry.header().entry_type().is_dir() {
+        return Err(Failure::new(format!("{source} is a folder")).help("end `source` with `/` to download a folder"));
+    }
+    let mut file = std::fs::File::create(destination).map_err(failed)?;
+    io::copy(&mut entry, &mut file).map_err(failed)?;
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn paths_split_into_folder_and_name() {
+        for (path, folder, name) in [("/tmp/x", "/tmp", "x"), ("/x", "/", "x"), ("x", "/", "x")] {
+            assert_eq!(split_path(path), (folder, name));
+        }
+    }
+
+    #[test]
+    fn an_uploaded_file_keeps_mode_and_time() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let path = folder.path().join("a");
+        std::fs::write(&path, "content").expect("is writable");
+        let mut builder = tar::Builder::new(Vec::new());
+        append_file(&mut builder, &path, "b", true).expect("is readable");
+        let bytes = builder.into_inner().expect("is memory");
+        let mut archive = tar::Archive::new(bytes.as_slice());
+        let entry = archive.entries().expect("is an archive").next().expect("has a file").expect("is whole");
+        assert_eq!(entry.path().expect("has a name"), Path::new("b"));
+        assert_eq!(entry.header().uid().expect("has an owner"), 0);
+        assert_eq!(entry.size(), 7);
+    }
+}

@@ -1,0 +1,91 @@
+//! How commands and files reach a machine.
+//!
+//! | file | reaches |
+//! | --- | --- |
+//! | `docker.rs` | a container, through its engine |
+//! | `none.rs` | nothing: for builders without a machine to talk to |
+
+pub mod docker;
+pub mod none;
+
+use std::path::Path;
+
+use futures::future::BoxFuture;
+
+use crate::context::NodeContext;
+use crate::failure::Outcome;
+
+/// The exit status that stands for a connection that was lost before the command's own was known: Packer's number.
+pub const DISCONNECTED: i64 = 2_300_218;
+
+/// A script that is uploaded, run by a command that names its path, and removed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RemoteScript<'a> {
+    /// Where it stands on the machine.
+    pub path: &'a str,
+    /// What it contains.
+    pub content: &'a [u8],
+    /// The command that runs it.
+    pub command: &'a str,
+    /// Whether it is left on the machine.
+    pub is_kept: bool,
+}
+
+/// What is uploaded as one file.
+#[derive(Clone, Copy, Debug)]
+pub enum FileSource<'a> {
+    /// A file of this machine, with its mode and modification time.
+    Path(&'a Path),
+    /// Bytes, as a file that its owner alone can read and write.
+    Bytes(&'a [u8]),
+}
+
+/// Runs commands on a machine and moves files.
+///
+/// Every method ends early with a cancelled failure when the node is told to stop.
+pub trait Communicator: Send + Sync {
+    /// Runs a command in the machine's shell, its output going to the node's, and returns its exit status.
+    fn run<'a>(&'a self, ctx: &'a NodeContext, command: &'a str) -> BoxFuture<'a, Outcome<i64>>;
+
+    /// Uploads a script, makes it executable, runs a command and, if that succeeded, removes the script.
+    ///
+    /// `accepted` lists the exit statuses that count as success.
+    fn run_script<'a>(
+        &'a self,
+        ctx: &'a NodeContext,
+        script: RemoteScript<'a>,
+        accepted: &'a [i64],
+    ) -> BoxFuture<'a, Outcome<i64>>;
+
+    /// Uploads one file to exactly this path; its folder must exist.
+    fn upload_file<'a>(
+        &'a self,
+        ctx: &'a NodeContext,
+        source: FileSource<'a>,
+        destination: &'a str,
+    ) -> BoxFuture<'a, Outcome<()>>;
+
+    /// Uploads a folder. A source that ends in `/` stands for the folder's contents.
+    fn upload_folder<'a>(
+        &'a self,
+        ctx: &'a NodeContext,
+        source: &'a str,
+        destination: &'a str,
+    ) -> BoxFuture<'a, Outcome<()>>;
+
+    /// Downloads one file to exactly this path.
+    fn download_file<'a>(
+        &'a self,
+        ctx: &'a NodeContext,
+        source: &'a str,
+        destination: &'a Path,
+    ) -> BoxFuture<'a, Outcome<()>>;
+
+    /// Downloads the contents of a folder into an existing folder.
+    fn download_folder<'a>(
+        &'a self,
+        ctx: &'a NodeContext,
+        source: &'a str,
+        destination: &'a Path,
+    ) -> BoxFuture<'a, Outcome<()>>;
+}

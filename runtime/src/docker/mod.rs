@@ -1,0 +1,16 @@
+//! What the docker components share: the engine they talk to, and the language of `docker run`.
+//!
+//! | file | holds |
+//! | --- | --- |
+//! | `engine.rs` | the connection: which engine, how it is found, images by name |
+//! | `run_command.rs` | `run_command` into a container's configuration |
+//! | `transfer.rs` | files and tar streams to and from the engine |
+
+mod engine;
+mod run_command;
+mod transfer;
+
+pub(crate) use engine::stored_credentials;
+pub use engine::{Engine, ImageName, PullPolicy, describe_endpoint, explain};
+pub use run_command::{RunOptions, RunSpec};
+pub(crate) use transfer::{PieceWriter, read_tar, tar_stream, write_stream};

@@ -1,0 +1,641 @@
+//! The one loop: start what is ready, join what has ended, until nothing is left.
+//!
+//! The loop owns all state; tasks get what they need and hand back what came of it. Only here tasks are spawned, and
+//! only here events are reported, in the order in which the loop sees them.
+//!
+//! # When a machine's node fails
+//!
+//! What depends on it ends as cancelled. The error-cleanup provisioner runs if there is one, then the machine is
+//! removed, unless `-on-error` says to leave it. A cancelled run removes machines without the provisioner. Other
+//! builds go on.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use futures::FutureExt as _;
+use futures::future::BoxFuture;
+use rpk_planner::graph::{Edge, Node, NodeId, NodeKind};
+use rpk_planner::plan::{Action, Plan};
+use tokio::sync::mpsc;
+use tokio::task::JoinSet;
+
+use crate::artifact::Artifact;
+use crate::builder::Machine;
+use crate::cancel::Cancellation;
+use crate::context::{NodeContext, OnError, Output, Services};
+use crate::event::{BuildReport, Event, NodeError, NodeStatus, Reporter, RunReport, RunStatus};
+use crate::failure::{Failure, FailureKind, Outcome};
+use crate::lane::{self, Maker};
+use crate::registry::Registry;
+use crate::state::States;
+
+/// How many events may wait before the nodes that send them do.
+const EVENT_BUFFER: usize = 1024;
+
+/// How a plan is run.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Options {
+    /// How many builds may run at a time; none means all.
+    pub parallel_builds: Option<usize>,
+    /// What to do when a node of a machine fails.
+    pub on_error: OnError,
+}
+
+/// Runs a plan to its end and reports what happened.
+///
+/// Returns when every node has ended and every machine is gone, or is left on purpose.
+pub async fn apply(
+    plan: &Plan,
+    registry: &Registry,
+    services: Arc<Services>,
+    options: Options,
+    cancellation: &Cancellation,
+    reporter: &mut dyn Reporter,
+) -> RunReport {
+    let (events, incoming) = mpsc::channel(EVENT_BUFFER);
+    let lanes = plan.graph.builds.iter().map(|_| Lane::default()).collect();
+    let mut run = Run {
+        plan,
+        registry,
+        services,
+        options,
+        cancellation,
+        reporter,
+        events,
+        states: States::new(plan),
+        lanes,
+        running: JoinSet::new(),
+        work_of: HashMap::new(),
+        reports: Vec::new(),
+    };
+    run.drive(incoming).await
+}
+
+/// What the loop knows of one build.
+#[derive(Default)]
+struct Lane {
+    started: Option<Instant>,
+    machine: Option<Arc<dyn Machine>>,
+    data: Arc<BTreeMap<String, String>>,
+    artifacts: HashMap<NodeId, Artifact>,
+    errors: Vec<NodeError>,
+    was_cancelled: bool,
+    /// Whether the error-cleanup provisioner has run.
+    cleanup_has_run: bool,
+    /// How many of its tasks run.
+    running: usize,
+    has_ended: bool,
+}
+
+/// What a task is for.
+#[derive(Clone, Debug)]
+enum Work {
+    Node(NodeId),
+    ErrorCleanup { build: usize, keep_machine: bool },
+    Destroy { build: usize },
+    DiscardArtifact,
+}
+
+struct Started {
+    work: Work,
+    build: usize,
+    node: NodeId,
+    since: Instant,
+    output: Output,
+}
+
+/// What a task hands back.
+enum Product {
+    Nothing,
+    Machine(Arc<dyn Machine>),
+    Artifact(Artifact),
+}
+
+struct Ended {
+    result: Outcome<Product>,
+    /// What the user chose when asked about the failure.
+    decision: Option<OnError>,
+}
+
+struct Run<'a> {
+    plan: &'a Plan,
+    registry: &'a Registry,
+    services: Arc<Services>,
+    options: Options,
+    cancellation: &'a Cancellation,
+    reporter: &'a mut dyn Reporter,
+    events: mpsc::Sender<Event>,
+    states: States,
+    lanes: Vec<Lane>,
+    running: JoinSet<Ended>,
+    work_of: HashMap<tokio::task::Id, Started>,
+    reports: Vec<BuildReport>,
+}
+
+impl<'a> Run<'a> {
+    async fn drive(&mut self, mut incoming: mpsc::Receiver<Event>) -> RunReport {
+        let began = Instant::now();
+        self.reporter.report(&Event::RunStarted { run: self.services.run_id.clone() });
+        for step in self.plan.steps().filter(|step| step.action == Action::Skip) {
+            // An error-cleanup provisioner may still run; it ends with its build.
+            if step.node.excluded.is_some() {
+                self.finish_node(&step.node.id, NodeStatus::Skipped, Duration::ZERO, None);
+            }
+        }
+        let mut is_cancelling = false;
+        loop {
+            if !is_cancelling {
+                self.start_ready();
+            }
+            self.finish_builds();
+            if self.running.is_empty() && self.states.all_ended() {
+                break;
+            }
+            tokio::select! {
+                biased;
+                Some(event) = incoming.recv() => self.reporter.report(&event),
+                () = self.cancellation.token().cancelled(), if !is_cancelling => {
+                    is_cancelling = true;
+                    self.cancel();
+                }
+                Some(joined) = self.running.join_next_with_id() => {
+                    // What a task printed comes before its end.
+                    while let Ok(event) = incoming.try_recv() {
+                        self.reporter.report(&event);
+                    }
+                    self.joined(joined);
+                }
+            }
+        }
+        let status = if self.cancellation.reason().is_some() {
+            RunStatus::Cancelled
+        } else if self.reports.iter().any(|build| build.status != RunStatus::Succeeded) {
+            RunStatus::Failed
+        } else {
+            RunStatus::Succeeded
+        };
+        self.reports.sort_by_key(|report| report.build);
+        let report = RunReport {
+            status,
+            cancelled: self.cancellation.reason(),
+            builds: std::mem::take(&mut self.reports),
+            duration: began.elapsed(),
+        };
+        self.reporter.report(&Event::RunFinished { report: report.clone() });
+        report
+    }
+
+    fn start_ready(&mut self) {
+        loop {
+            let limit = self.options.parallel_builds.unwrap_or(usize::MAX);
+            let active = self.lanes.iter().filter(|lane| lane.started.is_some() && !lane.has_ended).count();
+            let lanes = &self.lanes;
+            // A build that has begun goes on; a new one waits for a free place.
+            let next = self.states.start_next(|_, build| lanes[build].started.is_some() || active < limit);
+            let Some(id) = next else { return };
+            self.start_node(&id);
+        }
+    }
+
+    fn node(&self, id: &NodeId) -> &'a Node {
+        self.plan.graph.node(id).expect("every id of the run is from its graph")
+    }
+
+    fn context(&self, node: &Node) -> NodeContext {
+        let build = self.plan.graph.build_of(node).clone();
+        NodeContext {
+            node: node.id.clone(),
+            build,
+            cancel: self.cancellation.token().child_token(),
+            services: self.services.clone(),
+            data: self.lanes[node.build].data.clone(),
+            output: Output::new(node.id.clone(), self.events.clone(), self.services.clone()),
+        }
+    }
+
+    fn spawn(&mut self, work: Work, node: &Node, ctx: &NodeContext, task: BoxFuture<'static, Ended>) {
+        let lane = &mut self.lanes[node.build];
+        lane.running += 1;
+        lane.started.get_or_insert_with(Instant::now);
+        let handle = self.running.spawn(task);
+        let started = Started {
+            work,
+            build: node.build,
+            node: node.id.clone(),
+            since: Instant::now(),
+            output: ctx.output.clone(),
+        };
+        self.work_of.insert(handle.id(), started);
+    }
+
+    fn start_node(&mut self, id: &NodeId) {
+        let node = self.node(id);
+        self.reporter.report(&Event::NodeStarted { node: id.clone() });
+        if node.kind == NodeKind::Boot {
+            self.lanes[node.build].data = Arc::new(lane::common_data(&self.services.run_id));
+        }
+        let ctx = self.context(node);
+        let task = match self.task(node, &ctx) {
+            Ok(task) => task,
+            Err(failure) => futures::future::ready(Err(failure)).boxed(),
+        };
+        let may_ask = self.options.on_error == OnError::Ask && !matches!(node.kind, NodeKind::PostProcess { .. });
+        let again = may_ask.then(|| Again { ctx: ctx.clone(), make: self.maker(node, &ctx) });
+        let ended = settle(task, again).boxed();
+        self.spawn(Work::Node(id.clone()), node, &ctx, ended);
+    }
+
+    /// Makes a function that makes a node's task anew, for a user who chooses to try again.
+    fn maker(&self, node: &Node, ctx: &NodeContext) -> Box<dyn Fn() -> Outcome<Task> + Send> {
+        let (node, ctx) = (node.clone(), ctx.clone());
+        let machine = self.lanes[node.build].machine.clone();
+        let registry = Registry::default();
+        Box::new(move || machine_task(&registry, &node, &ctx, machine.clone()))
+    }
+
+    fn task(&self, node: &Node, ctx: &NodeContext) -> Outcome<Task> {
+        let NodeKind::PostProcess { .. } = node.kind else {
+            return machine_task(self.registry, node, ctx, self.lanes[node.build].machine.clone());
+        };
+        let source = self.artifact_source(&node.id);
+        let input = source.and_then(|source| self.lanes[node.build].artifacts.get(&source.id)).cloned();
+        let (Some(source), Some(input)) = (source, input) else {
+            return Err(Failure::new("there is no artifact to work on"));
+        };
+        let post_processor = self.registry.post_processor(&node.component, &node.settings)?;
+        // What goes in is destroyed right away, except for the builder's artifact, which other sequences share.
+        let discards = !node.keeps_input && source.kind != NodeKind::Capture;
+        let maker = if discards { Some(Maker::of(source, self.registry)?) } else { None };
+        let mut data = (*ctx.data).clone();
+        data.extend(input.data.clone());
+        let ctx = NodeContext { data: Arc::new(data), ..ctx.clone() };
+        Ok(async move {
+            let output = post_processor.process(&ctx, &input).await?;
+            if let Some(maker) = maker {
+                maker.discard(&ctx, &input, Some(&output)).await?;
+            }
+            Ok(Product::Artifact(output))
+        }
+        .boxed())
+    }
+
+    fn artifact_source(&self, id: &NodeId) -> Option<&'a Node> {
+        self.plan.graph.inputs(id).find(|(edge, _)| *edge == Edge::Artifact).map(|(_, node)| node)
+    }
+
+    fn joined(&mut self, joined: Result<(tokio::task::Id, Ended), tokio::task::JoinError>) {
+        let (id, ended) = match joined {
+            Ok((id, ended)) => (id, ended),
+            Err(error) => {
+                let failure = Failure::new(error.to_string())
+                    .context("rpk itself failed")
+                    .help("please report this with the template and the output");
+                let ended = Ended { result: Err(failure), decision: None };
+                (error.id(), ended)
+            }
+        };
+        let started = self.work_of.remove(&id).expect("every task is registered at its spawn");
+        self.lanes[started.build].running -= 1;
+        match started.work.clone() {
+            Work::Node(node) => self.node_ended(&node, &started, ended),
+            Work::ErrorCleanup { build, keep_machine } => {
+                self.lanes[build].cleanup_has_run = true;
+                self.conclude(&started, ended.result);
+                self.leave_machine(build, keep_machine);
+            }
+            Work::Destroy { build } => {
+                if let Err(failure) = ended.result {
+                    let error = self.error(&started, failure);
+                    self.lanes[build].errors.push(error);
+                }
+            }
+            Work::DiscardArtifact => {
+                if let Err(failure) = ended.result {
+                    let error = self.error(&started, failure);
+                    self.lanes[started.build].errors.push(error);
+                }
+            }
+        }
+    }
+
+    fn error(&self, started: &Started, failure: Failure) -> NodeError {
+        let redact = |text: &String| self.services.redactor.redact(text);
+        NodeError {
+            node: started.node.clone(),
+            failure: Failure {
+                chain: failure.chain.iter().map(redact).collect(),
+                help: failure.help.as_ref().map(redact),
+                ..failure
+            },
+            last_lines: started.output.last_lines(),
+        }
+    }
+
+    /// Reports a node's end and returns its status.
+    fn conclude(&mut self, started: &Started, result: Outcome<Product>) -> NodeStatus {
+        let lane = &mut self.lanes[started.build];
+        let (status, error) = match result {
+            Ok(product) => {
+                match product {
+                    Product::Machine(machine) => {
+                        let mut data = (*lane.data).clone();
+                        data.extend(machine.data());
+                        lane.data = Arc::new(data);
+                        lane.machine = Some(machine);
+                    }
+                    Product::Artifact(artifact) => {
+                        lane.artifacts.insert(started.node.clone(), artifact);
+                    }
+                    Product::Nothing => {}
+                }
+                (NodeStatus::Ran, None)
+            }
+            Err(failure) if failure.kind == FailureKind::Cancelled => {
+                lane.was_cancelled = true;
+                (NodeStatus::Cancelled, None)
+            }
+            Err(failure) => (NodeStatus::Failed, Some(self.error(started, failure))),
+        };
+        self.lanes[started.build].errors.extend(error.clone());
+        self.finish_node(&started.node, status, started.since.elapsed(), error);
+        status
+    }
+
+    fn node_ended(&mut self, id: &NodeId, started: &Started, ended: Ended) {
+        let status = self.conclude(started, ended.result);
+        for cancelled in self.states.end(id, status) {
+            self.finish_node(&cancelled, NodeStatus::Cancelled, Duration::ZERO, None);
+        }
+        let node = self.node(id);
+        match (&node.kind, status) {
+            (NodeKind::PostProcess { .. }, _) => {}
+            (NodeKind::Capture, NodeStatus::Ran) => self.leave_machine(node.build, false),
+            (_, NodeStatus::Ran) if self.cancellation.reason().is_none() => {}
+            (_, NodeStatus::Failed) if self.cancellation.reason().is_none() => {
+                self.machine_failed(node, ended.decision.unwrap_or(self.options.on_error));
+            }
+            _ => self.leave_machine(node.build, false),
+        }
+    }
+
+    /// Runs the error-cleanup provisioner and removes the machine, as far as `-on-error` says.
+    fn machine_failed(&mut self, node: &Node, on_error: OnError) {
+        let build = node.build;
+        if self.lanes[build].machine.is_none() {
+            return;
+        }
+        let keep_machine = matches!(on_error, OnError::Abort | OnError::RunCleanupProvisioner);
+        let cleanup = self
+            .plan
+            .graph
+            .nodes()
+            .find(|other| other.build == build && other.kind == NodeKind::ErrorCleanup && other.excluded.is_none());
+        match cleanup {
+            Some(cleanup) if on_error != OnError::Abort => {
+                self.reporter.report(&Event::NodeStarted { node: cleanup.id.clone() });
+                let ctx = self.context(cleanup);
+                let task = machine_task(self.registry, cleanup, &ctx, self.lanes[build].machine.clone());
+                let task = task.unwrap_or_else(|failure| futures::future::ready(Err(failure)).boxed());
+                self.spawn(Work::ErrorCleanup { build, keep_machine }, cleanup, &ctx, settle(task, None).boxed());
+            }
+            _ => self.leave_machine(build, keep_machine),
+        }
+    }
+
+    /// Removes a build's machine, if it has one, or says that it stays.
+    fn leave_machine(&mut self, build: usize, keep: bool) {
+        let Some(machine) = self.lanes[build].machine.take() else {
+            return;
+        };
+        let boot = self.boot_of(build);
+        let ctx = self.context(boot);
+        let task = async move {
+            let result = if keep {
+                let id = machine.data().remove("ID").unwrap_or_default();
+                ctx.say(format!("aborted: the machine is left as it is: {id}")).await;
+                Ok(())
+            } else {
+                lane::destroy(&ctx, machine.as_ref()).await
+            };
+            Ended { result: result.map(|()| Product::Nothing), decision: None }
+        };
+        let ctx = self.context(boot);
+        self.spawn(Work::Destroy { build }, boot, &ctx, task.boxed());
+    }
+
+    fn boot_of(&self, build: usize) -> &'a Node {
+        let mut nodes = self.plan.graph.nodes();
+        nodes.find(|node| node.build == build && node.kind == NodeKind::Boot).expect("every build has a boot node")
+    }
+
+    fn cancel(&mut self) {
+        if let Some(reason) = self.cancellation.reason() {
+            self.reporter.report(&Event::Cancelling { reason });
+        }
+        for id in self.states.cancel_waiting() {
+            let build = self.node(&id).build;
+            self.lanes[build].was_cancelled = true;
+            self.finish_node(&id, NodeStatus::Cancelled, Duration::ZERO, None);
+        }
+        // Where a node of the machine runs, the machine goes when that node has ended.
+        for build in 0..self.lanes.len() {
+            let is_busy = self.work_of.values().any(|started| {
+                started.build == build && !matches!(self.node(&started.node).kind, NodeKind::PostProcess { .. })
+            });
+            if !is_busy {
+                self.leave_machine(build, false);
+            }
+        }
+    }
+
+    fn finish_node(&mut self, node: &NodeId, status: NodeStatus, duration: Duration, error: Option<NodeError>) {
+        self.reporter.report(&Event::NodeFinished { node: node.clone(), status, duration, error });
+    }
+
+    /// Reports the builds of which nothing runs any more.
+    fn finish_builds(&mut self) {
+        for build in 0..self.lanes.len() {
+            let lane = &self.lanes[build];
+            let is_done = !lane.has_ended && lane.running == 0 && self.states.build_has_ended(build);
+            if !is_done || !self.plan.graph.builds[build].is_selected {
+                continue;
+            }
+            if let Some((node, artifact)) = self.artifact_to_discard(build) {
+                self.discard(node, artifact);
+                continue;
+            }
+            self.finish_build(build);
+        }
+    }
+
+    /// Returns the builder's artifact if no sequence keeps it and nothing went wrong.
+    ///
+    /// Packer destroys it too when a post-processor failed, which loses the work of the whole build.
+    fn artifact_to_discard(&mut self, build: usize) -> Option<(&'a Node, Artifact)> {
+        let lane = &mut self.lanes[build];
+        if !lane.errors.is_empty() || lane.was_cancelled {
+            return None;
+        }
+        let mut nodes = self.plan.graph.nodes();
+        let capture = nodes.find(|node| node.build == build && node.kind == NodeKind::Capture)?;
+        let mut readers = self.plan.graph.outputs(&capture.id).filter(|(edge, _)| *edge == Edge::Artifact).peekable();
+        let is_read = readers.peek().is_some();
+        if !is_read || readers.any(|(_, node)| node.keeps_input) {
+            return None;
+        }
+        Some((capture, lane.artifacts.remove(&capture.id)?))
+    }
+
+    fn discard(&mut self, node: &Node, artifact: Artifact) {
+        let ctx = self.context(node);
+        let maker = Maker::of(node, self.registry);
+        let task_ctx = ctx.clone();
+        // A later artifact may hold some of its files, as a checksum's does.
+        let mut kept = Artifact::default();
+        for other in self.lanes[node.build].artifacts.values() {
+            kept.files.extend(other.files.iter().cloned());
+        }
+        let task = async move {
+            let result = match maker {
+                Ok(maker) => maker.discard(&task_ctx, &artifact, Some(&kept)).await,
+                Err(failure) => Err(failure),
+            };
+            Ended { result: result.map(|()| Product::Nothing), decision: None }
+        };
+        self.spawn(Work::DiscardArtifact, node, &ctx, task.boxed());
+    }
+
+    fn finish_build(&mut self, build: usize) {
+        let cleanup = self
+            .plan
+            .graph
+            .nodes()
+            .find(|node| node.build == build && node.kind == NodeKind::ErrorCleanup && node.excluded.is_none());
+        if let Some(cleanup) = cleanup
+            && !self.lanes[build].cleanup_has_run
+        {
+            self.finish_node(&cleanup.id, NodeStatus::Skipped, Duration::ZERO, None);
+        }
+        let artifacts = self.results(build);
+        let lane = &mut self.lanes[build];
+        lane.has_ended = true;
+        let status = if !lane.errors.is_empty() {
+            RunStatus::Failed
+        } else if lane.was_cancelled {
+            RunStatus::Cancelled
+        } else {
+            RunStatus::Succeeded
+        };
+        let report = BuildReport {
+            build,
+            status,
+            errors: std::mem::take(&mut lane.errors),
+            artifacts,
+            duration: lane.started.map(|started| started.elapsed()).unwrap_or_default(),
+        };
+        self.reporter.report(&Event::BuildFinished { report: report.clone() });
+        self.reports.push(report);
+    }
+
+    /// Lists a build's artifacts as Packer does: the builder's if it is kept, then for each sequence what is kept of
+    /// its steps, and its last.
+    fn results(&self, build: usize) -> Vec<Artifact> {
+        let lane = &self.lanes[build];
+        let mut results = Vec::new();
+        for node in self.plan.graph.nodes().filter(|node| node.build == build) {
+            let Some(artifact) = lane.artifacts.get(&node.id) else {
+                continue;
+            };
+            let is_kept = match node.kind {
+                // One that is not kept has been taken out already.
+                NodeKind::Capture => true,
+                _ => self
+                    .plan
+                    .graph
+                    .outputs(&node.id)
+                    .filter(|(edge, reader)| *edge == Edge::Artifact && lane.artifacts.contains_key(&reader.id))
+                    .all(|(_, reader)| reader.keeps_input),
+            };
+            if is_kept {
+                results.push(artifact.clone());
+            }
+        }
+        results
+    }
+}
+
+type Task = BoxFuture<'static, Outcome<Product>>;
+
+/// Makes the task of a node that starts, changes or captures a machine.
+fn machine_task(
+    registry: &Registry,
+    node: &Node,
+    ctx: &NodeContext,
+    machine: Option<Arc<dyn Machine>>,
+) -> Outcome<Task> {
+    let ctx = ctx.clone();
+    if node.kind == NodeKind::Boot {
+        let builder = registry.builder(&node.component, &node.settings)?;
+        return Ok(async move { builder.boot(&ctx).await.map(Product::Machine) }.boxed());
+    }
+    let machine = machine.ok_or_else(|| Failure::new("there is no machine to work on"))?;
+    if node.kind == NodeKind::Capture {
+        return Ok(async move { machine.capture(&ctx).await.map(Product::Artifact) }.boxed());
+    }
+    let provisioner = registry.provisioner(&node.component, &node.settings)?;
+    let conduct = node.conduct.clone();
+    Ok(async move {
+        lane::provision(&ctx, provisioner.as_ref(), machine.as_ref(), &conduct).await?;
+        Ok(Product::Nothing)
+    }
+    .boxed())
+}
+
+/// What it takes to ask about a failure and to try again.
+struct Again {
+    ctx: NodeContext,
+    make: Box<dyn Fn() -> Outcome<Task> + Send>,
+}
+
+/// Runs a task to its end; with `again`, asks the user about a failure.
+async fn settle(task: Task, again: Option<Again>) -> Ended {
+    let mut result = task.await;
+    let Some(again) = again else {
+        return Ended { result, decision: None };
+    };
+    loop {
+        let failure = match result {
+            Err(failure) if failure.kind == FailureKind::Failed => failure,
+            ended => {
+                return Ended { result: ended, decision: None };
+            }
+        };
+        again.ctx.complain(failure.to_string()).await;
+        let question =
+            format!("{} failed: [c] clean up and exit, [a] abort without cleanup, or [r] retry?", again.ctx.node);
+        let answer = tokio::select! {
+            answer = again.ctx.services.prompt.ask(&question) => answer,
+            () = again.ctx.cancel.cancelled() => None,
+        };
+        let decision = match answer.as_deref().map(|line| line.trim().to_ascii_lowercase()) {
+            Some(word) if word.starts_with('r') => {
+                result = match (again.make)() {
+                    Ok(task) => task.await,
+                    Err(failure) => Err(failure),
+                };
+                continue;
+            }
+            Some(word) if word.starts_with('a') => OnError::Abort,
+            // Nobody to ask counts as the ordinary way.
+            None => OnError::Cleanup,
+            Some(word) if word.is_empty() || word.starts_with('c') => OnError::Cleanup,
+            Some(word) => {
+                again.ctx.complain(format!("Incorrect input: \"{word}\"")).await;
+                result = Err(failure);
+                continue;
+            }
+        };
+        return Ended { result: Err(failure), decision: Some(decision) };
+    }
+}

@@ -1,0 +1,27 @@
+//! Plan in, events and artifacts out.
+//!
+//! ```text
+//! Plan --executor--> lanes (boot, provision, capture, destroy) and post-processors --> Event, Artifact
+//! ```
+//!
+//! Components (builders, communicators, provisioners, post-processors) know the traits in their folder's `mod.rs`
+//! and [`context`]; they never see the executor. [`registry`] is the table of them all and answers the planner's
+//! questions.
+
+pub mod artifact;
+pub mod builder;
+pub mod cancel;
+pub mod communicator;
+pub mod context;
+pub mod docker;
+pub mod event;
+pub mod executor;
+pub mod failure;
+mod lane;
+mod local_script;
+mod output;
+pub mod post_processor;
+pub mod provisioner;
+pub mod registry;
+mod script;
+mod state;

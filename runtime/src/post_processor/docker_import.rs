@@ -1,0 +1,128 @@
+//! `docker-import`: makes an image of an exported file system.
+
+use std::path::Path;
+
+use bollard::body_try_stream;
+use bollard::query_parameters::CreateImageOptionsBuilder;
+use futures::future::BoxFuture;
+use futures::{FutureExt as _, StreamExt as _};
+use rpk_planner::catalog::{ArtifactFlow, ArtifactKind, ComponentKind, ComponentSpec, Settings, string, string_list};
+use serde::Deserialize;
+use tokio_util::io::ReaderStream;
+
+use super::{PostProcessor, PostProcessorType};
+use crate::artifact::Artifact;
+use crate::builder::docker::{EXPORT_BUILDER_ID, IMAGE_BUILDER_ID, remove_image};
+use crate::context::NodeContext;
+use crate::docker::explain;
+use crate::failure::{Failure, Outcome};
+
+/// The `docker-import` post-processor type.
+pub struct DockerImport;
+
+#[derive(Clone, Debug, Deserialize)]
+struct Config {
+    #[serde(default)]
+    repository: String,
+    #[serde(default)]
+    tag: String,
+    #[serde(default)]
+    changes: Vec<String>,
+    platform: Option<String>,
+}
+
+impl PostProcessorType for DockerImport {
+    fn spec(&self) -> ComponentSpec {
+        ComponentSpec::new(ComponentKind::PostProcessor, "docker-import")
+            .options([
+                string("repository", "The name of the image, without tag."),
+                string("tag", "The tag to give it."),
+                string_list("changes", "Dockerfile instructions that change the image's configuration."),
+                string("platform", "The platform of the image."),
+                string("docker_path", "Accepted for Packer's sake: rpk needs no Docker client."),
+            ])
+            .describe(|settings, _| {
+                let config: Result<Config, _> = crate::registry::read_settings(settings);
+                config.map_or_else(|_| "import as an image".to_owned(), |config| format!("import as {}", config.name()))
+            })
+            .uses_engine()
+            .flow(ArtifactFlow {
+                takes: &[ArtifactKind::Files],
+                gives: Some(ArtifactKind::Image),
+                keeps_input: false,
+                keep_is_forced: false,
+            })
+    }
+
+    fn configure(&self, settings: &Settings) -> Outcome<Box<dyn PostProcessor>> {
+        Ok(Box::new(crate::registry::read_settings::<Config>(settings)?))
+    }
+}
+
+impl Config {
+    fn name(&self) -> String {
+        if self.tag.is_empty() { self.repository.clone() } else { format!("{}:{}", self.repository, self.tag) }
+    }
+}
+
+impl PostProcessor for Config {
+    fn process<'a>(&'a self, ctx: &'a NodeContext, input: &'a Artifact) -> BoxFuture<'a, Outcome<Artifact>> {
+        async move {
+            if ![EXPORT_BUILDER_ID, "packer.post-processor.artifice"].contains(&input.builder_id.as_str()) {
+                return Err(Failure::new(format!("an artifact of kind `{}` cannot be imported", input.builder_id))
+                    .help("set `export_path` on the docker builder"));
+            }
+            let file = input.files.first().ok_or_else(|| Failure::new("the artifact has no file"))?;
+            let name = self.name();
+            ctx.say(format!("Importing image from {}", file.display())).await;
+            ctx.say(format!("Repository: {name}")).await;
+            let id = self.import(ctx, file).await?;
+            ctx.say(format!("Imported ID: {id}")).await;
+            Ok(Artifact {
+                builder_id: IMAGE_BUILDER_ID.to_owned(),
+                description: format!("Imported Docker image: {name}"),
+                id: if name.is_empty() { id } else { name },
+                data: input.data.clone(),
+                ..Artifact::default()
+            })
+        }
+        .boxed()
+    }
+
+    fn discard<'a>(&'a self, ctx: &'a NodeContext, artifact: &'a Artifact) -> BoxFuture<'a, Outcome<()>> {
+        remove_image(ctx, &artifact.id).boxed()
+    }
+}
+
+impl Config {
+    async fn import(&self, ctx: &NodeContext, path: &Path) -> Outcome<String> {
+        let engine = ctx.services.engine().await?;
+        let file = tokio::fs::File::open(path)
+            .await
+            .map_err(|error| Failure::new(error.to_string()).context(format!("reading {}", path.display())))?;
+        let mut options = CreateImageOptionsBuilder::default().from_src("-").repo(&self.repository).tag(&self.tag);
+        if !self.changes.is_empty() {
+            options = options.changes(self.changes.clone());
+        }
+        if let Some(platform) = &self.platform {
+            options = options.platform(platform);
+        }
+        let body = body_try_stream(ReaderStream::with_capacity(file, 256 * 1024));
+        let mut progress = engine.client().create_image(Some(options.build()), Some(body), None);
+        let mut id = String::new();
+        loop {
+            let message = tokio::select! {
+                message = progress.next() => message,
+                () = ctx.cancel.cancelled() => return Err(Failure::cancelled()),
+            };
+            match message {
+                None => return Ok(id),
+                // The last status is the image's id.
+                Some(Ok(info)) => id = info.status.unwrap_or(id),
+                Some(Err(error)) => {
+                    return Err(explain(&error).context(format!("importing {}", path.display())));
+                }
+            }
+        }
+    }
+}

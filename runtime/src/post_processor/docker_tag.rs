@@ -1,0 +1,149 @@
+//! `docker-tag`: gives an image names.
+
+use bollard::query_parameters::TagImageOptionsBuilder;
+use futures::FutureExt as _;
+use futures::future::BoxFuture;
+use rpk_planner::catalog::{
+    ArtifactFlow, ArtifactKind, ComponentKind, ComponentSpec, Problem, Settings, boolean, string, string_list,
+};
+use serde::Deserialize;
+
+use super::{PostProcessor, PostProcessorType};
+use crate::artifact::Artifact;
+use crate::builder::docker::{IMAGE_BUILDER_ID, remove_image};
+use crate::context::NodeContext;
+use crate::docker::explain;
+use crate::failure::{Failure, Outcome};
+
+/// The `docker-tag` post-processor type.
+pub struct DockerTag;
+
+/// What tagged images are known by.
+pub const BUILDER_ID: &str = "packer.post-processor.docker-tag";
+
+#[derive(Clone, Debug, Deserialize)]
+struct Config {
+    repository: String,
+    #[serde(default)]
+    tag: Vec<String>,
+    #[serde(default)]
+    tags: Vec<String>,
+}
+
+impl PostProcessorType for DockerTag {
+    fn spec(&self) -> ComponentSpec {
+        ComponentSpec::new(ComponentKind::PostProcessor, "docker-tag")
+            .options([
+                string("repository", "The name of the image, without tag.").required(),
+                string_list("tags", "The tags to give it; none means `latest`."),
+                string_list("tag", "The tags to give it.").replaced_by("tags"),
+                boolean("force", "Accepted for Packer's sake: engines since 1.12 always replace a tag."),
+                string("docker_path", "Accepted for Packer's sake: rpk needs no Docker client."),
+            ])
+            .check(|settings| {
+                let repository = settings.get("repository").and_then(|name| name.as_str()).unwrap_or_default();
+                if repository.is_empty() {
+                    return vec![Problem::with("repository", "`repository` is empty").help("name the image")];
+                }
+                Vec::new()
+            })
+            .describe(|settings, _| {
+                let config: Result<Config, _> = crate::registry::read_settings(settings);
+                config.map_or_else(
+                    |_| "tag the image".to_owned(),
+                    |config| format!("tag as {}", config.names().join(", ")),
+                )
+            })
+            .uses_engine()
+            .flow(ArtifactFlow {
+                takes: &[ArtifactKind::Image],
+                gives: Some(ArtifactKind::Image),
+                keeps_input: true,
+                keep_is_forced: true,
+            })
+    }
+
+    fn configure(&self, settings: &Settings) -> Outcome<Box<dyn PostProcessor>> {
+        Ok(Box::new(crate::registry::read_settings::<Config>(settings)?))
+    }
+}
+
+impl Config {
+    /// The names to give: those of the retired option first, each once.
+    fn names(&self) -> Vec<String> {
+        let mut names = Vec::new();
+        for tag in self.tag.iter().chain(&self.tags) {
+            let name = format!("{}:{tag}", self.repository);
+            if !names.contains(&name) {
+                names.push(name);
+            }
+        }
+        if names.is_empty() {
+            names.push(self.repository.clone());
+        }
+        names
+    }
+}
+
+/// Refuses an artifact that is no image of the engine.
+pub(super) fn expect_image(input: &Artifact) -> Outcome<()> {
+    if [IMAGE_BUILDER_ID, BUILDER_ID].contains(&input.builder_id.as_str()) {
+        return Ok(());
+    }
+    Err(Failure::new(format!("an artifact of kind `{}` is no image in the engine", input.builder_id))
+        .help("set `commit` on the docker builder, or put `docker-import` before it"))
+}
+
+impl PostProcessor for Config {
+    fn process<'a>(&'a self, ctx: &'a NodeContext, input: &'a Artifact) -> BoxFuture<'a, Outcome<Artifact>> {
+        async move {
+            expect_image(input)?;
+            let engine = ctx.services.engine().await?;
+            let names = self.names();
+            for name in &names {
+                ctx.say(format!("Tagging image: {}", input.id)).await;
+                ctx.say(format!("Repository: {name}")).await;
+                let image = crate::docker::ImageName::parse(name);
+                let options = TagImageOptionsBuilder::default().repo(&image.repository).tag(&image.reference).build();
+                engine
+                    .client()
+                    .tag_image(&input.id, Some(options))
+                    .await
+                    .map_err(|error| explain(&error).context(format!("tagging {} as {name}", input.id)))?;
+            }
+            let last = names.last().cloned().unwrap_or_default();
+            let has_tags = !(self.tag.is_empty() && self.tags.is_empty());
+            let with_tags = if has_tags { format!(" with tags {}", names.join(" ")) } else { String::new() };
+            Ok(Artifact {
+                builder_id: BUILDER_ID.to_owned(),
+                description: format!("Imported Docker image: {last}{with_tags}"),
+                id: last,
+                tags: if has_tags { names } else { Vec::new() },
+                data: input.data.clone(),
+                ..Artifact::default()
+            })
+        }
+        .boxed()
+    }
+
+    fn discard<'a>(&'a self, ctx: &'a NodeContext, artifact: &'a Artifact) -> BoxFuture<'a, Outcome<()>> {
+        remove_image(ctx, &artifact.id).boxed()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_tag_makes_one_name() {
+        let strings = |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect::<Vec<_>>();
+        for (tag, tags, names) in [
+            (strings(&["1"]), strings(&["2", "1"]), strings(&["a/b:1", "a/b:2"])),
+            (strings(&[]), strings(&[]), strings(&["a/b"])),
+        ] {
+            let repository = "a/b".to_owned();
+            assert_eq!(Config { repository, tag, tags }.names(), names);
+        }
+    }
+}

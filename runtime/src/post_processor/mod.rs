@@ -1,0 +1,79 @@
+//! Post-processors: each takes an artifact and gives one.
+//!
+//! | file | type |
+//! | --- | --- |
+//! | `artifice.rs` | `artifice`: puts files in place of the artifact |
+//! | `checksum.rs` | `checksum`: digests of the artifact's files |
+//! | `docker_import.rs` | `docker-import`: a file becomes an image |
+//! | `docker_push.rs` | `docker-push`: an image goes to a registry |
+//! | `docker_save.rs` | `docker-save`: an image becomes a file beside it |
+//! | `docker_tag.rs` | `docker-tag`: an image gets names |
+//! | `manifest.rs` | `manifest`: a record of artifacts |
+//! | `shell_local.rs` | `shell-local`: runs scripts on this machine |
+
+pub mod artifice;
+pub mod checksum;
+pub mod docker_import;
+pub mod docker_push;
+pub mod docker_save;
+pub mod docker_tag;
+pub mod manifest;
+pub mod shell_local;
+
+use futures::FutureExt as _;
+use futures::future::BoxFuture;
+use rpk_planner::catalog::{ComponentSpec, Settings};
+
+use crate::artifact::Artifact;
+use crate::context::NodeContext;
+use crate::failure::{Failure, Outcome};
+
+/// The post-processors that rpk has.
+pub static POST_PROCESSORS: &[&dyn PostProcessorType] = &[
+    &artifice::Artifice,
+    &checksum::Checksum,
+    &docker_import::DockerImport,
+    &docker_push::DockerPush,
+    &docker_save::DockerSave,
+    &docker_tag::DockerTag,
+    &manifest::Manifest,
+    &shell_local::ShellLocal,
+];
+
+/// A type of post-processor, as templates name it.
+pub trait PostProcessorType: Send + Sync {
+    /// Describes it to the planner.
+    fn spec(&self) -> ComponentSpec;
+
+    /// Makes a post-processor of checked options.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the options do not fit the component, which the planner's check should have found.
+    fn configure(&self, settings: &Settings) -> Outcome<Box<dyn PostProcessor>>;
+}
+
+/// A post-processor with its options.
+pub trait PostProcessor: Send + Sync {
+    /// Makes an artifact of the one that is given.
+    fn process<'a>(&'a self, ctx: &'a NodeContext, input: &'a Artifact) -> BoxFuture<'a, Outcome<Artifact>>;
+
+    /// Destroys an artifact that this post-processor made. By default, deletes its files.
+    fn discard<'a>(&'a self, ctx: &'a NodeContext, artifact: &'a Artifact) -> BoxFuture<'a, Outcome<()>> {
+        let _ = ctx;
+        delete_files(artifact).boxed()
+    }
+}
+
+/// Deletes an artifact's files; one that is gone already is no failure.
+pub(crate) async fn delete_files(artifact: &Artifact) -> Outcome<()> {
+    for file in &artifact.files {
+        match tokio::fs::remove_file(file).await {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                return Err(Failure::new(error.to_string()).context(format!("deleting {}", file.display())));
+            }
+            _ => {}
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,45 @@
+//! Provisioners: each changes a machine.
+//!
+//! | file | type |
+//! | --- | --- |
+//! | `breakpoint.rs` | `breakpoint`: waits for the user |
+//! | `file.rs` | `file`: moves files to and from the machine |
+//! | `shell.rs` | `shell`: runs scripts on the machine |
+//! | `shell_local.rs` | `shell-local`: runs scripts on this machine |
+//! | `sleep.rs` | `sleep`: waits |
+
+pub mod breakpoint;
+pub mod file;
+pub mod shell;
+pub mod shell_local;
+pub mod sleep;
+
+use futures::future::BoxFuture;
+use rpk_planner::catalog::{ComponentSpec, Settings};
+
+use crate::communicator::Communicator;
+use crate::context::NodeContext;
+use crate::failure::Outcome;
+
+/// The provisioners that rpk has.
+pub static PROVISIONERS: &[&dyn ProvisionerType] =
+    &[&breakpoint::Breakpoint, &file::File, &shell::Shell, &shell_local::ShellLocal, &sleep::Sleep];
+
+/// A type of provisioner, as templates name it.
+pub trait ProvisionerType: Send + Sync {
+    /// Describes it to the planner.
+    fn spec(&self) -> ComponentSpec;
+
+    /// Makes a provisioner of checked options.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the options do not fit the component, which the planner's check should have found.
+    fn configure(&self, settings: &Settings) -> Outcome<Box<dyn Provisioner>>;
+}
+
+/// A provisioner with its options.
+pub trait Provisioner: Send + Sync {
+    /// Changes the machine.
+    fn provision<'a>(&'a self, ctx: &'a NodeContext, communicator: &'a dyn Communicator) -> BoxFuture<'a, Outcome<()>>;
+}

@@ -1,0 +1,128 @@
+//! The table of components, and the answers to the planner's questions about them.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use rpk_planner::catalog::{Catalog, ComponentKind, ComponentSpec, Settings, known_components};
+use rpk_planner::value::duration as go_duration;
+use serde::de::{DeserializeOwned, Error as _};
+use serde::{Deserialize as _, Deserializer};
+
+use crate::builder::{BUILDERS, Builder};
+use crate::failure::{Failure, Outcome};
+use crate::post_processor::{POST_PROCESSORS, PostProcessor};
+use crate::provisioner::{PROVISIONERS, Provisioner};
+
+/// All components: those that rpk has, and those of Packer's that it knows by name.
+pub struct Registry {
+    specs: HashMap<(ComponentKind, String), ComponentSpec>,
+}
+
+impl Default for Registry {
+    fn default() -> Self {
+        let own = BUILDERS
+            .iter()
+            .map(|component| component.spec())
+            .chain(PROVISIONERS.iter().map(|component| component.spec()))
+            .chain(POST_PROCESSORS.iter().map(|component| component.spec()));
+        // A component of rpk's own comes last and takes the place of one that is known by name.
+        let specs =
+            known_components().into_iter().chain(own).map(|spec| ((spec.kind, spec.name.to_string()), spec)).collect();
+        Self { specs }
+    }
+}
+
+impl Catalog for Registry {
+    fn find(&self, kind: ComponentKind, name: &str) -> Option<&ComponentSpec> {
+        self.specs.get(&(kind, name.to_owned()))
+    }
+
+    fn names(&self, kind: ComponentKind) -> Vec<&str> {
+        let mut names: Vec<&str> =
+            self.specs.keys().filter(|(of, _)| *of == kind).map(|(_, name)| name.as_str()).collect();
+        names.sort_unstable();
+        names
+    }
+}
+
+impl Registry {
+    /// Makes the builder of that type.
+    ///
+    /// # Errors
+    ///
+    /// Fails if rpk cannot run the component or the options do not fit it.
+    pub fn builder(&self, name: &str, settings: &Settings) -> Outcome<Box<dyn Builder>> {
+        let found = BUILDERS.iter().find(|component| component.spec().name == name);
+        found.ok_or_else(|| self.missing(ComponentKind::Builder, name))?.configure(settings)
+    }
+
+    /// Makes the provisioner of that type.
+    ///
+    /// # Errors
+    ///
+    /// Fails if rpk cannot run the component or the options do not fit it.
+    pub fn provisioner(&self, name: &str, settings: &Settings) -> Outcome<Box<dyn Provisioner>> {
+        let found = PROVISIONERS.iter().find(|component| component.spec().name == name);
+        found.ok_or_else(|| self.missing(ComponentKind::Provisioner, name))?.configure(settings)
+    }
+
+    /// Makes the post-processor of that type.
+    ///
+    /// # Errors
+    ///
+    /// Fails if rpk cannot run the component or the options do not fit it.
+    pub fn post_processor(&self, name: &str, settings: &Settings) -> Outcome<Box<dyn PostProcessor>> {
+        let found = POST_PROCESSORS.iter().find(|component| component.spec().name == name);
+        found.ok_or_else(|| self.missing(ComponentKind::PostProcessor, name))?.configure(settings)
+    }
+
+    fn missing(&self, kind: ComponentKind, name: &str) -> Failure {
+        let known = self.find(kind, name).and_then(|spec| spec.missing.clone());
+        Failure::new(known.unwrap_or_else(|| format!("there is no {kind} `{name}`")))
+            .help("leave it out with `-except` or the template's `only` and `except`, or build it with Packer")
+    }
+}
+
+/// Reads checked options into a component's own form.
+pub(crate) fn read_settings<T: DeserializeOwned>(settings: &Settings) -> Outcome<T> {
+    T::deserialize(serde_json::Value::Object(settings.clone()))
+        .map_err(|error| Failure::new(error.to_string()).context("reading the options"))
+}
+
+/// Reads a length of time in Go's form; a negative one is none.
+pub(crate) fn optional_duration<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Duration>, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    let nanoseconds = go_duration::parse(&text).map_err(D::Error::custom)?;
+    Ok(u64::try_from(nanoseconds).ok().filter(|nanoseconds| *nanoseconds > 0).map(Duration::from_nanos))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_unique_and_own_components_are_complete() {
+        let registry = Registry::default();
+        for (kind, name) in [
+            (ComponentKind::Builder, "docker"),
+            (ComponentKind::Provisioner, "shell"),
+            (ComponentKind::PostProcessor, "docker-tag"),
+        ] {
+            let spec = registry.find(kind, name).expect("is in the table");
+            assert!(spec.missing.is_none() && !spec.is_open, "{name}");
+        }
+        for component in POST_PROCESSORS {
+            assert!(component.spec().flow.is_some(), "{}", component.spec().name);
+        }
+        for component in BUILDERS {
+            assert!(component.spec().captures.is_some(), "{}", component.spec().name);
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_run_says_what_it_needs() {
+        let registry = Registry::default();
+        let failure = registry.builder("amazon-ebs", &Settings::new()).err().expect("is not built in");
+        assert!(failure.to_string().contains("Packer's `amazon` plugin"), "{failure}");
+    }
+}
