@@ -1,0 +1,232 @@
+//! The command line's types; their doc comments are the help text.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+use clap::error::{ContextKind, ErrorKind};
+use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
+
+use crate::exit::Exit;
+
+/// Turns one template into identical machine images, by a plan that can be reviewed
+#[derive(Debug, Parser)]
+#[command(name = "rpk", version, disable_help_subcommand = true, max_term_width = 100)]
+pub struct Cli {
+    /// What to do
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Show what apply would do, and why
+    #[command(
+        after_help = "Examples:\n  rpk plan packet.json\n  rpk plan -var tag=0.0.1 packet.json\n  rpk plan -format=json packet.json"
+    )]
+    Plan(PlanArguments),
+    /// Run the plan: build, provision, post-process
+    #[command(
+        after_help = "Examples:\n  rpk apply packet.json\n  rpk apply -var tag=0.0.1\n  rpk apply -only=docker -parallel-builds=2 packet.json\n  rpk apply -on-error=abort packet.json"
+    )]
+    Apply(ApplyArguments),
+    /// The same as apply, under the name that Packer gives it
+    #[command(
+        after_help = "Examples:\n  rpk build packet.json\n  rpk build -var-file=variables.json -force packet.json"
+    )]
+    Build(ApplyArguments),
+    /// Check a template
+    #[command(
+        after_help = "Examples:\n  rpk validate packet.json\n  rpk validate -syntax-only packet.json\n  cat packet.json | rpk validate -"
+    )]
+    Validate(ValidateArguments),
+    /// Show what a template consists of
+    #[command(after_help = "Examples:\n  rpk inspect packet.json\n  rpk inspect -machine-readable packet.json")]
+    Inspect(InspectArguments),
+    /// Rewrite a template's outdated parts and print the result
+    #[command(after_help = "Examples:\n  rpk fix old.json > new.json\n  rpk fix -validate=false old.json")]
+    Fix(FixArguments),
+    /// Show the version of rpk
+    #[command(after_help = "Examples:\n  rpk version")]
+    Version(VersionArguments),
+}
+
+/// Which template, and with which variables.
+#[derive(Debug, Args)]
+pub struct TemplateArguments {
+    /// The template: a file, a directory that holds one, or `-` for standard input [default: the one in the current
+    /// directory]
+    pub template: Option<PathBuf>,
+    /// Set a user variable
+    #[arg(long = "var", value_name = "NAME=VALUE", allow_hyphen_values = true, value_parser = variable)]
+    pub variables: Vec<(String, String)>,
+    /// Read user variables from a JSON file; later files win
+    #[arg(long = "var-file", value_name = "FILE")]
+    pub variable_files: Vec<PathBuf>,
+    /// Take just these builds
+    #[arg(long, value_name = "BUILD,…", allow_hyphen_values = true)]
+    pub only: Vec<String>,
+    /// Take all builds but these, and no post-processor of these names
+    #[arg(long, value_name = "BUILD,…", allow_hyphen_values = true)]
+    pub except: Vec<String>,
+}
+
+/// What output looks like.
+#[derive(Debug, Args)]
+pub struct OutputArguments {
+    /// Whether to use colours on a terminal
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_value = "true", default_missing_value = "true", action = ArgAction::Set, value_parser = boolean)]
+    pub color: bool,
+    /// Write lines for machines to read
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_value = "false", default_missing_value = "true", action = ArgAction::Set, value_parser = boolean)]
+    pub machine_readable: bool,
+}
+
+/// `plan`
+#[derive(Debug, Args)]
+pub struct PlanArguments {
+    #[command(flatten)]
+    pub template: TemplateArguments,
+    #[command(flatten)]
+    pub output: OutputArguments,
+    /// The form of the plan
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    pub format: Format,
+    /// End with status 2 if something will run
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_value = "false", default_missing_value = "true", action = ArgAction::Set, value_parser = boolean)]
+    pub detailed_exitcode: bool,
+}
+
+/// `apply` and `build`
+#[derive(Debug, Args)]
+pub struct ApplyArguments {
+    #[command(flatten)]
+    pub template: TemplateArguments,
+    #[command(flatten)]
+    pub output: OutputArguments,
+    /// The form of the report
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    pub format: Format,
+    /// Tell components to overwrite what is there
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_value = "false", default_missing_value = "true", action = ArgAction::Set, value_parser = boolean)]
+    pub force: bool,
+    /// What to do when a build fails
+    #[arg(long, value_enum, default_value_t = OnError::Cleanup)]
+    pub on_error: OnError,
+    /// How many builds may run at a time; 0 means all
+    #[arg(long, value_name = "N", default_value_t = 0, allow_negative_numbers = true)]
+    pub parallel_builds: i64,
+    /// Put the time before each line
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_value = "false", default_missing_value = "true", action = ArgAction::Set, value_parser = boolean)]
+    pub timestamp_ui: bool,
+}
+
+/// `validate`
+#[derive(Debug, Args)]
+pub struct ValidateArguments {
+    #[command(flatten)]
+    pub template: TemplateArguments,
+    #[command(flatten)]
+    pub output: OutputArguments,
+    /// Check the template's form alone
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_value = "false", default_missing_value = "true", action = ArgAction::Set, value_parser = boolean)]
+    pub syntax_only: bool,
+}
+
+/// `inspect`
+#[derive(Debug, Args)]
+pub struct InspectArguments {
+    #[command(flatten)]
+    pub template: TemplateArguments,
+    #[command(flatten)]
+    pub output: OutputArguments,
+}
+
+/// `fix`
+#[derive(Debug, Args)]
+pub struct FixArguments {
+    /// The template file
+    pub template: PathBuf,
+    /// Whether to check the result
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_value = "true", default_missing_value = "true", action = ArgAction::Set, value_parser = boolean)]
+    pub validate: bool,
+    #[command(flatten)]
+    pub output: OutputArguments,
+}
+
+/// `version`
+#[derive(Debug, Args)]
+pub struct VersionArguments {
+    #[command(flatten)]
+    pub output: OutputArguments,
+}
+
+/// Forms of output.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// For people
+    Text,
+    /// For scripts
+    Json,
+}
+
+/// What to do when a build fails.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum OnError {
+    /// Run the error-cleanup provisioner and remove the machine
+    Cleanup,
+    /// Leave everything as it is
+    Abort,
+    /// Ask what to do
+    Ask,
+    /// Run the error-cleanup provisioner, but leave the machine
+    RunCleanupProvisioner,
+}
+
+fn variable(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((name, value)) => Ok((name.to_owned(), value.to_owned())),
+        None => Err("expected NAME=VALUE".to_owned()),
+    }
+}
+
+/// Reads a boolean as Go's flags do.
+fn boolean(text: &str) -> Result<bool, String> {
+    match text {
+        "1" | "t" | "T" | "TRUE" | "true" | "True" => Ok(true),
+        "0" | "f" | "F" | "FALSE" | "false" | "False" => Ok(false),
+        _ => Err("expected true or false".to_owned()),
+    }
+}
+
+/// Parses a command line; help, versions and errors are printed here and end the program.
+pub fn parse(words: Vec<OsString>) -> Result<Cli, Exit> {
+    Cli::try_parse_from(words).map_err(|error| {
+        // A closed pipe is no reason for anything else to go wrong.
+        let _ = error.print();
+        match error.kind() {
+            ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => Exit::Success,
+            ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand | ErrorKind::MissingSubcommand => Exit::NoCommand,
+            ErrorKind::InvalidSubcommand if error.get(ContextKind::InvalidSubcommand).is_some() => Exit::NoCommand,
+            _ => Exit::Failure,
+        }
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        use clap::CommandFactory as _;
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn booleans_take_gos_words() {
+        for (text, value) in [("1", Some(true)), ("F", Some(false)), ("yes", None)] {
+            assert_eq!(boolean(text).ok(), value);
+        }
+    }
+}

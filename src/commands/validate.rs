@@ -1,0 +1,32 @@
+//! `rpk validate`
+
+use rpk_planner::diagnostic::Severity;
+use rpk_runtime::registry::Registry;
+
+use crate::cli::ValidateArguments;
+use crate::exit::Exit;
+use crate::report::{Screen, machine, write_out};
+use crate::{input, report};
+
+/// Checks a template and prints what is wrong with it.
+pub fn run(arguments: &ValidateArguments) -> Exit {
+    let mut read = input::read(&arguments.template);
+    let screen = Screen::new(&arguments.output);
+    screen.note(read.note.as_deref());
+    let valid = if arguments.syntax_only {
+        "Syntax-only check passed. Everything looks okay."
+    } else {
+        read.lower(&arguments.template, &Registry::default(), report::now_nanoseconds());
+        "The configuration is valid."
+    };
+    screen.diagnostics_from(Severity::Advice, &read.sources, &read.diagnostics);
+    if read.diagnostics.has_errors() {
+        return Exit::Failure;
+    }
+    if arguments.output.machine_readable {
+        write_out(&machine::line("", "ui", &["say", valid]));
+    } else {
+        write_out(&format!("{valid}\n"));
+    }
+    Exit::Success
+}

@@ -1,0 +1,149 @@
+//! Problems of a template, with the text they are in.
+
+use std::fmt;
+
+use miette::{
+    GraphicalReportHandler, GraphicalTheme, LabeledSpan, MietteError, MietteSpanContents, SourceCode, SourceSpan,
+    SpanContents,
+};
+use rpk_planner::diagnostic::{Diagnostic, Severity};
+use rpk_planner::span::{Sources, TemplateFile};
+use serde_json::{Value as Json, json};
+
+/// How wide a message may be.
+const WIDTH: usize = 100;
+
+/// Writes a problem for people: what, where with the text, what to do.
+pub fn text(sources: &Sources, diagnostic: &Diagnostic, coloured: bool) -> String {
+    let mut theme = if coloured { GraphicalTheme::unicode() } else { GraphicalTheme::unicode_nocolor() };
+    // The severity stands before the message as a word.
+    for sign in [&mut theme.characters.error, &mut theme.characters.warning, &mut theme.characters.advice] {
+        sign.clear();
+    }
+    let mut out = String::new();
+    let shown = Shown::new(sources, diagnostic);
+    let handler =
+        GraphicalReportHandler::new_themed(theme).with_width(WIDTH).with_context_lines(1).without_syntax_highlighting();
+    if handler.render_report(&mut out, &shown).is_err() {
+        // Rendering fails if a span does not fit its text; the message is worth more than the picture.
+        out = format!("{}\n", diagnostic.message);
+    }
+    let word = match diagnostic.severity {
+        Severity::Error => "Error",
+        Severity::Warning => "Warning",
+        Severity::Advice => "Advice",
+    };
+    format!("{word}: {}\n\n", out.trim_matches('\n').trim_start())
+}
+
+/// Writes a problem for scripts.
+pub fn json(sources: &Sources, diagnostic: &Diagnostic) -> Json {
+    let severity = match diagnostic.severity {
+        Severity::Error => "error",
+        Severity::Warning => "warning",
+        Severity::Advice => "advice",
+    };
+    let places: Vec<Json> = diagnostic
+        .labels
+        .iter()
+        .map(|label| {
+            let start = sources.position(label.span);
+            json!({
+                "file": sources.file(label.span.file).name,
+                "line": start.line,
+                "column": start.column,
+                "text": label.text,
+            })
+        })
+        .collect();
+    json!({
+        "severity": severity,
+        "code": diagnostic.code,
+        "message": diagnostic.message,
+        "help": diagnostic.help,
+        "labels": places,
+    })
+}
+
+/// A text with its name; miette's own type for this wants a copy of the text.
+#[derive(Debug)]
+struct NamedText<'a>(&'a TemplateFile);
+
+impl SourceCode for NamedText<'_> {
+    fn read_span<'b>(
+        &'b self,
+        span: &SourceSpan,
+        lines_before: usize,
+        lines_after: usize,
+    ) -> Result<Box<dyn SpanContents<'b> + 'b>, MietteError> {
+        let contents = self.0.text.read_span(span, lines_before, lines_after)?;
+        Ok(Box::new(MietteSpanContents::new_named(
+            self.0.name.clone(),
+            contents.data(),
+            *contents.span(),
+            contents.line(),
+            contents.column(),
+            contents.line_count(),
+        )))
+    }
+}
+
+/// A diagnostic in the form that miette shows.
+#[derive(Debug)]
+struct Shown<'a> {
+    diagnostic: &'a Diagnostic,
+    source: Option<NamedText<'a>>,
+}
+
+impl<'a> Shown<'a> {
+    fn new(sources: &'a Sources, diagnostic: &'a Diagnostic) -> Self {
+        let file = diagnostic.labels.first().map(|label| label.span.file);
+        Self {
+            diagnostic,
+            source: file.map(|id| {
+                let file = sources.file(id);
+                NamedText(file)
+            }),
+        }
+    }
+}
+
+impl fmt::Display for Shown<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.diagnostic.message)
+    }
+}
+
+impl std::error::Error for Shown<'_> {}
+
+impl miette::Diagnostic for Shown<'_> {
+    fn help<'b>(&'b self) -> Option<Box<dyn fmt::Display + 'b>> {
+        self.diagnostic.help.as_ref().map(|help| Box::new(help) as Box<dyn fmt::Display>)
+    }
+
+    fn severity(&self) -> Option<miette::Severity> {
+        Some(match self.diagnostic.severity {
+            Severity::Error => miette::Severity::Error,
+            Severity::Warning => miette::Severity::Warning,
+            Severity::Advice => miette::Severity::Advice,
+        })
+    }
+
+    fn source_code(&self) -> Option<&dyn SourceCode> {
+        self.source.as_ref().map(|source| source as &dyn SourceCode)
+    }
+
+    fn labels(&self) -> Option<Box<dyn Iterator<Item = LabeledSpan> + '_>> {
+        let file = self.diagnostic.labels.first()?.span.file;
+        let labels = self.diagnostic.labels.iter().filter(move |label| label.span.file == file);
+        Some(Box::new(labels.enumerate().map(|(index, label)| {
+            let range = label.span.range();
+            let text = Some(label.text.clone());
+            if index == 0 {
+                LabeledSpan::new_primary_with_span(text, range)
+            } else {
+                LabeledSpan::new_with_span(text, range)
+            }
+        })))
+    }
+}
