@@ -47,7 +47,7 @@ pub struct Options {
 /// Returns when every node has ended and every machine is gone, or is left on purpose.
 pub async fn apply(
     plan: &Plan,
-    registry: &Registry,
+    registry: Arc<Registry>,
     services: Arc<Services>,
     options: Options,
     cancellation: &Cancellation,
@@ -120,7 +120,7 @@ struct Ended {
 
 struct Run<'a> {
     plan: &'a Plan,
-    registry: &'a Registry,
+    registry: Arc<Registry>,
     services: Arc<Services>,
     options: Options,
     cancellation: &'a Cancellation,
@@ -250,13 +250,13 @@ impl<'a> Run<'a> {
     fn maker(&self, node: &Node, ctx: &NodeContext) -> Box<dyn Fn() -> Outcome<Task> + Send> {
         let (node, ctx) = (node.clone(), ctx.clone());
         let machine = self.lanes[node.build].machine.clone();
-        let registry = Registry::default();
+        let registry = self.registry.clone();
         Box::new(move || machine_task(&registry, &node, &ctx, machine.clone()))
     }
 
     fn task(&self, node: &Node, ctx: &NodeContext) -> Outcome<Task> {
         let NodeKind::PostProcess { .. } = node.kind else {
-            return machine_task(self.registry, node, ctx, self.lanes[node.build].machine.clone());
+            return machine_task(&self.registry, node, ctx, self.lanes[node.build].machine.clone());
         };
         let source = self.artifact_source(&node.id);
         let input = source.and_then(|source| self.lanes[node.build].artifacts.get(&source.id)).cloned();
@@ -266,7 +266,7 @@ impl<'a> Run<'a> {
         let post_processor = self.registry.post_processor(&node.component, &node.settings)?;
         // What goes in is destroyed right away, except for the builder's artifact, which other sequences share.
         let discards = !node.keeps_input && source.kind != NodeKind::Capture;
-        let maker = if discards { Some(Maker::of(source, self.registry)?) } else { None };
+        let maker = if discards { Some(Maker::of(source, &self.registry)?) } else { None };
         let mut data = (*ctx.data).clone();
         data.extend(input.data.clone());
         let ctx = NodeContext { data: Arc::new(data), ..ctx.clone() };
@@ -395,7 +395,7 @@ impl<'a> Run<'a> {
             Some(cleanup) if on_error != OnError::Abort => {
                 self.reporter.report(&Event::NodeStarted { node: cleanup.id.clone() });
                 let ctx = self.context(cleanup);
-                let task = machine_task(self.registry, cleanup, &ctx, self.lanes[build].machine.clone());
+                let task = machine_task(&self.registry, cleanup, &ctx, self.lanes[build].machine.clone());
                 let task = task.unwrap_or_else(|failure| futures::future::ready(Err(failure)).boxed());
                 self.spawn(Work::ErrorCleanup { build, keep_machine }, cleanup, &ctx, settle(task, None).boxed());
             }
@@ -489,7 +489,7 @@ impl<'a> Run<'a> {
 
     fn discard(&mut self, node: &Node, artifact: Artifact) {
         let ctx = self.context(node);
-        let maker = Maker::of(node, self.registry);
+        let maker = Maker::of(node, &self.registry);
         let task_ctx = ctx.clone();
         // A later artifact may hold some of its files, as a checksum's does.
         let mut kept = Artifact::default();

@@ -25,3 +25,5 @@ pub mod provisioner;
 pub mod registry;
 mod script;
 mod state;
+#[cfg(feature = "testing")]
+pub mod testing;

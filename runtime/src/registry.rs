@@ -8,27 +8,62 @@ use rpk_planner::value::duration as go_duration;
 use serde::de::{DeserializeOwned, Error as _};
 use serde::{Deserialize as _, Deserializer};
 
-use crate::builder::{BUILDERS, Builder};
+use crate::builder::{BUILDERS, Builder, BuilderType};
 use crate::failure::{Failure, Outcome};
-use crate::post_processor::{POST_PROCESSORS, PostProcessor};
-use crate::provisioner::{PROVISIONERS, Provisioner};
+use crate::post_processor::{POST_PROCESSORS, PostProcessor, PostProcessorType};
+use crate::provisioner::{PROVISIONERS, Provisioner, ProvisionerType};
 
-/// All components: those that rpk has, and those of Packer's that it knows by name.
+/// All components: those that can be run, and those of Packer's that are known by name.
 pub struct Registry {
+    builders: HashMap<String, &'static dyn BuilderType>,
+    provisioners: HashMap<String, &'static dyn ProvisionerType>,
+    post_processors: HashMap<String, &'static dyn PostProcessorType>,
     specs: HashMap<(ComponentKind, String), ComponentSpec>,
 }
 
 impl Default for Registry {
     fn default() -> Self {
-        let own = BUILDERS
-            .iter()
-            .map(|component| component.spec())
-            .chain(PROVISIONERS.iter().map(|component| component.spec()))
-            .chain(POST_PROCESSORS.iter().map(|component| component.spec()));
-        // A component of rpk's own comes last and takes the place of one that is known by name.
-        let specs =
-            known_components().into_iter().chain(own).map(|spec| ((spec.kind, spec.name.to_string()), spec)).collect();
-        Self { specs }
+        Self::new(BUILDERS, PROVISIONERS, POST_PROCESSORS)
+    }
+}
+
+impl Registry {
+    /// Makes a registry that can run these components.
+    #[must_use]
+    pub fn new(
+        builders: &[&'static dyn BuilderType],
+        provisioners: &[&'static dyn ProvisionerType],
+        post_processors: &[&'static dyn PostProcessorType],
+    ) -> Self {
+        let mut registry = Self {
+            builders: HashMap::new(),
+            provisioners: HashMap::new(),
+            post_processors: HashMap::new(),
+            specs: HashMap::new(),
+        };
+        for spec in known_components() {
+            registry.add(spec);
+        }
+        // A component that can be run takes the place of one that is known by name.
+        for component in builders {
+            let name = registry.add(component.spec());
+            registry.builders.insert(name, *component);
+        }
+        for component in provisioners {
+            let name = registry.add(component.spec());
+            registry.provisioners.insert(name, *component);
+        }
+        for component in post_processors {
+            let name = registry.add(component.spec());
+            registry.post_processors.insert(name, *component);
+        }
+        registry
+    }
+
+    fn add(&mut self, spec: ComponentSpec) -> String {
+        let name = spec.name.to_string();
+        self.specs.insert((spec.kind, name.clone()), spec);
+        name
     }
 }
 
@@ -52,7 +87,7 @@ impl Registry {
     ///
     /// Fails if rpk cannot run the component or the options do not fit it.
     pub fn builder(&self, name: &str, settings: &Settings) -> Outcome<Box<dyn Builder>> {
-        let found = BUILDERS.iter().find(|component| component.spec().name == name);
+        let found = self.builders.get(name);
         found.ok_or_else(|| self.missing(ComponentKind::Builder, name))?.configure(settings)
     }
 
@@ -62,7 +97,7 @@ impl Registry {
     ///
     /// Fails if rpk cannot run the component or the options do not fit it.
     pub fn provisioner(&self, name: &str, settings: &Settings) -> Outcome<Box<dyn Provisioner>> {
-        let found = PROVISIONERS.iter().find(|component| component.spec().name == name);
+        let found = self.provisioners.get(name);
         found.ok_or_else(|| self.missing(ComponentKind::Provisioner, name))?.configure(settings)
     }
 
@@ -72,7 +107,7 @@ impl Registry {
     ///
     /// Fails if rpk cannot run the component or the options do not fit it.
     pub fn post_processor(&self, name: &str, settings: &Settings) -> Outcome<Box<dyn PostProcessor>> {
-        let found = POST_PROCESSORS.iter().find(|component| component.spec().name == name);
+        let found = self.post_processors.get(name);
         found.ok_or_else(|| self.missing(ComponentKind::PostProcessor, name))?.configure(settings)
     }
 

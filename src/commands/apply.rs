@@ -21,7 +21,7 @@ use crate::{input, report};
 /// Runs what the plan says.
 pub fn run(arguments: &ApplyArguments) -> Exit {
     let mut read = input::read(&arguments.template);
-    let registry = Registry::default();
+    let registry = Arc::new(Registry::default());
     let graph = read.lower(&arguments.template, &registry, report::now_nanoseconds());
     let screen = Screen::new(&arguments.output);
     screen.note(read.note.as_deref());
@@ -56,7 +56,7 @@ pub fn run(arguments: &ApplyArguments) -> Exit {
             return Exit::Failure;
         }
     };
-    let status = runtime.block_on(execute(arguments, &plan, &registry, prompt, reporter.as_mut(), &screen));
+    let status = runtime.block_on(execute(arguments, &plan, registry, prompt, reporter.as_mut(), &screen));
     // A question that nobody answers must not keep the program from ending.
     runtime.shutdown_background();
     match status {
@@ -96,7 +96,7 @@ fn check_components(plan: &Plan, registry: &Registry, screen: &Screen) -> bool {
 async fn execute(
     arguments: &ApplyArguments,
     plan: &Plan,
-    registry: &Registry,
+    registry: Arc<Registry>,
     prompt: Box<dyn Prompt>,
     reporter: &mut dyn Reporter,
     screen: &Screen,

@@ -414,7 +414,7 @@ impl DockerMachine {
         let changes = changes_with_defaults(&self.config.changes, &self.source.cmd, &self.source.entrypoint);
         let mut options = CommitContainerOptionsBuilder::default()
             .container(&self.container)
-            .pause(true)
+            .pause(false)
             .changes(&changes.join("\n"));
         if let Some(author) = &self.config.author {
             options = options.author(author);
@@ -422,10 +422,20 @@ impl DockerMachine {
         if let Some(message) = &self.config.message {
             options = options.comment(message);
         }
-        let image = client
-            .commit_container(options.build(), container.config.unwrap_or_default())
-            .await
-            .map_err(|error| explain(&error).context("committing the container"))?;
+        // Nothing may change under the commit, so the container is paused for it, as Packer has it. Killing a paused
+        // container wakes nothing up: so it can be done meanwhile, and the engine takes down its network in the time
+        // of the commit. Where pausing is not to be had, the container is killed before.
+        let kill = || client.kill_container(&self.container, None);
+        let commit = client.commit_container(options.build(), container.config.unwrap_or_default());
+        let committed = if client.pause_container(&self.container).await.is_ok() {
+            // A container that survives this is removed by force later.
+            let (committed, _) = tokio::join!(commit, kill());
+            committed
+        } else {
+            kill().await.map_err(|error| explain(&error).context("stopping the container"))?;
+            commit.await
+        };
+        let image = committed.map_err(|error| explain(&error).context("committing the container"))?;
         let id = if image.id.contains(':') { image.id } else { format!("sha256:{}", image.id) };
         ctx.say(format!("Image ID: {id}")).await;
         let mut data = self.data();
