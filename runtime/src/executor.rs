@@ -145,10 +145,11 @@ impl<'a> Run<'a> {
         }
         let mut is_cancelling = false;
         loop {
+            // A build that has ended makes room for another, so this comes first.
+            self.finish_builds();
             if !is_cancelling {
                 self.start_ready();
             }
-            self.finish_builds();
             if self.running.is_empty() && self.states.all_ended() {
                 break;
             }
