@@ -168,12 +168,16 @@ pub(crate) fn describe(settings: &Settings) -> String {
     match (inline.as_slice(), files.as_slice()) {
         ([line], _) => format!("run `{}`", shorten(line.as_str().unwrap_or_default())),
         ([first, rest @ ..], _) => {
-            format!("run `{}` and {} more lines", shorten(first.as_str().unwrap_or_default()), rest.len())
+            format!("run `{}` and {}", shorten(first.as_str().unwrap_or_default()), more(rest.len(), "line"))
         }
         ([], [file]) => format!("run {}", file.display()),
-        ([], [first, rest @ ..]) => format!("run {} and {} more scripts", first.display(), rest.len()),
+        ([], [first, rest @ ..]) => format!("run {} and {}", first.display(), more(rest.len(), "script")),
         ([], []) => "run a script".to_owned(),
     }
+}
+
+fn more(count: usize, noun: &str) -> String {
+    format!("{count} more {noun}{}", if count == 1 { "" } else { "s" })
 }
 
 /// Cuts a line to what fits beside others.

@@ -7,8 +7,11 @@ mod plan;
 mod validate;
 mod version;
 
+use clap::CommandFactory as _;
+
 use crate::cli::{Cli, Command};
 use crate::exit::Exit;
+use crate::report::write_out;
 
 /// Runs the command that was asked for.
 pub fn run(cli: Cli) -> Exit {
@@ -18,6 +21,10 @@ pub fn run(cli: Cli) -> Exit {
         Command::Validate(arguments) => validate::run(&arguments),
         Command::Inspect(arguments) => inspect::run(&arguments),
         Command::Fix(arguments) => fix::run(&arguments),
+        Command::Help => {
+            write_out(&Cli::command().render_help().to_string());
+            Exit::Success
+        }
         Command::Version(arguments) => version::run(&arguments),
     }
 }

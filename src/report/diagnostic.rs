@@ -22,8 +22,11 @@ pub fn text(sources: &Sources, diagnostic: &Diagnostic, coloured: bool) -> Strin
     }
     let mut out = String::new();
     let shown = Shown::new(sources, diagnostic);
-    let handler =
-        GraphicalReportHandler::new_themed(theme).with_width(WIDTH).with_context_lines(1).without_syntax_highlighting();
+    let handler = GraphicalReportHandler::new_themed(theme)
+        .with_width(WIDTH)
+        .with_wrap_lines(false)
+        .with_context_lines(1)
+        .without_syntax_highlighting();
     if handler.render_report(&mut out, &shown).is_err() {
         // Rendering fails if a span does not fit its text; the message is worth more than the picture.
         out = format!("{}\n", diagnostic.message);

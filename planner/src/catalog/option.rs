@@ -219,7 +219,7 @@ impl OptionType {
             }
             (Self::Duration, Value::String(text)) => match go_duration::parse(text) {
                 Ok(_) => Ok(Json::String(text.clone())),
-                Err(reason) => Err(format!("`{text}` {reason}")),
+                Err(reason) => Err(format!("must be a length of time; `{text}` {reason}")),
             },
             // Packer takes a bare number for nanoseconds.
             (Self::Duration, Value::Number(number)) => Ok(Json::String(format!("{}ns", number_text(number.trunc())))),

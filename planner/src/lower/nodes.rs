@@ -28,13 +28,15 @@ pub(super) struct BuildLowering<'a> {
 struct Prepared {
     settings: Arc<Settings>,
     spec: Option<ComponentSpec>,
+    is_excluded: bool,
 }
 
 impl Prepared {
     fn title(&self, component: &str, moment: Moment) -> String {
         match &self.spec {
-            Some(spec) => spec.title(&self.settings, moment),
-            None => format!("run {component}"),
+            Some(spec) if !self.is_excluded => spec.title(&self.settings, moment),
+            // Options that were not looked at have nothing to tell.
+            _ => component.to_owned(),
         }
     }
 }
@@ -258,7 +260,7 @@ impl BuildLowering<'_> {
                 });
                 self.problems.push(problem);
             }
-            return Prepared { settings: Arc::default(), spec: None };
+            return Prepared { settings: Arc::default(), spec: None, is_excluded };
         };
         let settings = if is_excluded {
             Settings::new()
@@ -275,7 +277,7 @@ impl BuildLowering<'_> {
             );
             settings
         };
-        Prepared { settings: Arc::new(settings), spec: Some(spec.clone()) }
+        Prepared { settings: Arc::new(settings), spec: Some(spec.clone()), is_excluded }
     }
 
     fn add(
