@@ -70,9 +70,11 @@ pub fn machine(template: &Template) -> Vec<MachineLine> {
     let view = View::of(template);
     let mut lines = Vec::new();
     for variable in &view.variables {
-        let (default, required) = match view.default(variable) {
-            Some(default) => (default, "0"),
-            None => (String::new(), "1"),
+        let required = if variable.default.is_none() { "1" } else { "0" };
+        // Packer masks a sensitive variable even where there is nothing to mask.
+        let default = match view.default(variable) {
+            None if view.sensitive.contains(variable.name.as_str()) => PLACEHOLDER.to_owned(),
+            default => default.unwrap_or_default(),
         };
         lines.push(("template-variable", vec![variable.name.clone(), default, required.to_owned()]));
     }
