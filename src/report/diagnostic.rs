@@ -79,6 +79,12 @@ impl SourceCode for NamedText<'_> {
         lines_before: usize,
         lines_after: usize,
     ) -> Result<Box<dyn SpanContents<'b> + 'b>, MietteError> {
+        // Without context just the position is asked for.
+        if lines_before + lines_after > 0
+            && let Some(window) = self.window(span)
+        {
+            return Ok(Box::new(window));
+        }
         let contents = self.0.text.read_span(span, lines_before, lines_after)?;
         Ok(Box::new(MietteSpanContents::new_named(
             self.0.name.clone(),
@@ -88,6 +94,44 @@ impl SourceCode for NamedText<'_> {
             contents.column(),
             contents.line_count(),
         )))
+    }
+}
+
+/// Lines longer than this are shown in part: a template without line breaks must not flood the terminal.
+const LONG_LINE: usize = 300;
+
+/// How much of a long line is shown before and after the marked place.
+const AROUND: usize = 60;
+
+impl NamedText<'_> {
+    /// Cuts a piece out of the text around a place in a long line; none if the lines around it are short.
+    fn window(&self, span: &SourceSpan) -> Option<MietteSpanContents<'_>> {
+        let text = self.0.text.as_str();
+        let (start, end) = (span.offset(), span.offset() + span.len());
+        // The lines that would be shown: those of the place and one before and after.
+        let before = text.get(..start)?.rmatch_indices('\n').nth(1).map_or(0, |(at, _)| at + 1);
+        let after = text.get(end..)?.match_indices('\n').nth(1).map_or(text.len(), |(at, _)| end + at);
+        if text[before..after].lines().all(|line| line.len() <= LONG_LINE) {
+            return None;
+        }
+        let line_start = text[..start].rfind('\n').map_or(0, |at| at + 1);
+        let line_end = text[start..].find('\n').map_or(text.len(), |at| start + at);
+        let mut from = start.saturating_sub(AROUND).max(line_start);
+        let mut to = end.min(start + LONG_LINE).saturating_add(AROUND).min(line_end);
+        while !text.is_char_boundary(from) {
+            from -= 1;
+        }
+        while !text.is_char_boundary(to) {
+            to += 1;
+        }
+        Some(MietteSpanContents::new_named(
+            self.0.name.clone(),
+            &text.as_bytes()[from..to],
+            (from, to - from).into(),
+            text[..from].matches('\n').count(),
+            text[line_start..from].chars().count(),
+            1,
+        ))
     }
 }
 
