@@ -1,5 +1,7 @@
 //! Do the names that a template and a command line refer to exist?
 
+use std::collections::BTreeSet;
+
 use super::Selection;
 use crate::diagnostic::{Diagnostic, Diagnostics, closest};
 use crate::graph::Build;
@@ -29,7 +31,7 @@ pub(super) fn check_template(template: &Template, problems: &mut Diagnostics) {
 }
 
 struct Names<'a> {
-    known: Vec<&'a str>,
+    known: BTreeSet<&'a str>,
 }
 
 impl Names<'_> {
@@ -50,7 +52,7 @@ impl Names<'_> {
     }
 
     fn check(&self, name: &str, span: Span, key: &str, whose: &str, problems: &mut Diagnostics) {
-        if self.known.contains(&name) {
+        if self.known.contains(name) {
             return;
         }
         let mut problem = Diagnostic::error(

@@ -25,15 +25,15 @@ pub(super) struct BuildLowering<'a> {
 }
 
 /// A component's description and checked options.
-struct Prepared {
+struct Prepared<'a> {
     settings: Arc<Settings>,
-    spec: Option<ComponentSpec>,
+    spec: Option<&'a ComponentSpec>,
     is_excluded: bool,
 }
 
-impl Prepared {
+impl Prepared<'_> {
     fn title(&self, component: &str, moment: Moment) -> String {
-        match &self.spec {
+        match self.spec {
             Some(spec) if !self.is_excluded => spec.title(&self.settings, moment),
             // Options that were not looked at have nothing to tell.
             _ => component.to_owned(),
@@ -41,7 +41,7 @@ impl Prepared {
     }
 }
 
-impl BuildLowering<'_> {
+impl<'a> BuildLowering<'a> {
     /// Adds the build's nodes: boot, provisioners, error cleanup, capture, post-processors.
     pub fn lower_into(&mut self, graph: &mut Graph) {
         let excluded = (!self.build.is_selected).then_some(Exclusion::Build);
@@ -75,7 +75,6 @@ impl BuildLowering<'_> {
 
         let captured = builder
             .spec
-            .as_ref()
             .and_then(|spec| spec.captures.as_ref())
             // Options that were refused say nothing about the artifact.
             .filter(|_| builder_is_sound)
@@ -189,10 +188,10 @@ impl BuildLowering<'_> {
                 post_processor.span,
                 exclusion.is_some(),
             );
-            let flow = prepared.spec.as_ref().and_then(|spec| spec.flow.clone());
+            let flow = prepared.spec.and_then(|spec| spec.flow.as_ref());
             let kind = NodeKind::PostProcess { sequence, step };
             let id = self.add(graph, kind, &post_processor.component, post_processor.span, &prepared, Moment::Run);
-            let keeps_input = flow.as_ref().is_none_or(|flow| match post_processor.keep_input_artifact {
+            let keeps_input = flow.is_none_or(|flow| match post_processor.keep_input_artifact {
                 Some(keep) => keep || flow.keep_is_forced && flow.keeps_input,
                 None => flow.keeps_input,
             });
@@ -248,7 +247,7 @@ impl BuildLowering<'_> {
         settings: &Map,
         span: Span,
         is_excluded: bool,
-    ) -> Prepared {
+    ) -> Prepared<'a> {
         let Some(spec) = self.catalog.find(kind, component) else {
             if !is_excluded {
                 let mut problem =
@@ -277,7 +276,7 @@ impl BuildLowering<'_> {
             );
             settings
         };
-        Prepared { settings: Arc::new(settings), spec: Some(spec.clone()), is_excluded }
+        Prepared { settings: Arc::new(settings), spec: Some(spec), is_excluded }
     }
 
     fn add(
@@ -286,7 +285,7 @@ impl BuildLowering<'_> {
         kind: NodeKind,
         component: &str,
         span: Span,
-        prepared: &Prepared,
+        prepared: &Prepared<'_>,
         moment: Moment,
     ) -> NodeId {
         graph.add(Node {
@@ -298,7 +297,7 @@ impl BuildLowering<'_> {
             settings: prepared.settings.clone(),
             conduct: Conduct::default(),
             keeps_input: true,
-            uses_engine: prepared.spec.as_ref().is_some_and(|spec| spec.uses_engine),
+            uses_engine: prepared.spec.is_some_and(|spec| spec.uses_engine),
             excluded: (!self.build.is_selected).then_some(Exclusion::Build),
             span,
         })

@@ -31,29 +31,21 @@ pub fn plan_text(plan: &Plan, coloured: bool) -> String {
     let _ = writeln!(out, "Plan for {}{engine}", plan.template);
 
     let id_width = plan.steps().map(|step| width(step.node.id.as_str())).max().unwrap_or(0);
+    // Nodes stand build by build.
+    let mut steps = plan.steps().peekable();
     for (index, build) in plan.graph.builds.iter().enumerate() {
-        let steps: Vec<Step> = plan.steps().filter(|step| step.node.build == index).collect();
         let _ = writeln!(out, "\n{}", paint(Tone::Strong, &build.display));
-        if !build.is_selected {
-            let line = format!("  skipped  {} nodes: the build is not selected", steps.len());
-            let _ = writeln!(out, "{}", paint(Tone::Faint, &line));
-            continue;
+        let mut skipped = 0;
+        while let Some(step) = steps.next_if(|step| step.node.build == index) {
+            if build.is_selected {
+                let _ = writeln!(out, "{}", line(plan, step, id_width, &paint));
+            } else {
+                skipped += 1;
+            }
         }
-        for step in steps {
-            let node = step.node;
-            let tone = match step.action {
-                Action::Run => Tone::Run,
-                Action::Skip => Tone::Faint,
-            };
-            let padding = " ".repeat(id_width - width(node.id.as_str()));
-            let title = plan.graph.redactor.redact(&node.title);
-            let _ = writeln!(
-                out,
-                "  {} {}{padding}  {title}{}",
-                paint(tone, &format!("{:<8}", step.action.word())),
-                node.id,
-                paint(Tone::Faint, &format!("  ({})", step.reason.text())),
-            );
+        if !build.is_selected {
+            let line = format!("  skipped  {skipped} nodes: the build is not selected");
+            let _ = writeln!(out, "{}", paint(Tone::Faint, &line));
         }
     }
     let summary = plan.summary();
@@ -69,6 +61,23 @@ pub fn plan_text(plan: &Plan, coloured: bool) -> String {
         summary.run
     );
     out
+}
+
+/// Writes the line of one step: what is done, the node's name, what it does, why.
+fn line(plan: &Plan, step: Step<'_>, id_width: usize, paint: &dyn Fn(Tone, &str) -> String) -> String {
+    let node = step.node;
+    let tone = match step.action {
+        Action::Run => Tone::Run,
+        Action::Skip => Tone::Faint,
+    };
+    format!(
+        "  {} {}{}  {}{}",
+        paint(tone, &format!("{:<8}", step.action.word())),
+        node.id,
+        " ".repeat(id_width - width(node.id.as_str())),
+        plan.graph.redactor.redact(&node.title),
+        paint(Tone::Faint, &format!("  ({})", step.reason.text())),
+    )
 }
 
 fn width(text: &str) -> usize {

@@ -4,6 +4,8 @@
 //! the keys that Packer's core reads itself. What a component's own options mean is [`lower`](crate::lower)'s work.
 //! Keys of the root match without regard to case, as in Packer.
 
+use std::collections::HashMap;
+
 use super::{Builder, Filter, Nanoseconds, Override, PostProcessor, Provisioner, Template, Variable, json_text};
 use crate::diagnostic::{Diagnostic, Diagnostics, closest};
 use crate::span::{FileId, Sources, Span};
@@ -141,6 +143,7 @@ impl Reader {
 
     fn builders(&mut self, value: Value, span: Span) -> Vec<Builder> {
         let mut builders: Vec<Builder> = Vec::new();
+        let mut named: HashMap<String, Span> = HashMap::new();
         for item in self.list("`builders`", value, span) {
             let Some(mut settings) = self.map("a builder", item.value, item.span) else {
                 continue;
@@ -165,14 +168,14 @@ impl Reader {
                     other => self.wrong_kind("the name of a builder", "a string", &other, name.setting.span),
                 }
             }
-            if let Some(first) = builders.iter().find(|builder| builder.raw_name == raw_name) {
+            if let Some(first) = named.insert(raw_name.clone(), name_span) {
                 self.problems.push(
                     Diagnostic::error(
                         "rpk::template::duplicate_builder",
                         format!("two builders are called `{raw_name}`"),
                     )
                     .at(name_span, "the second one")
-                    .at(first.component_span, "the first one")
+                    .at(first, "the first one")
                     .help("give one of them another `name`"),
                 );
                 continue;
