@@ -47,6 +47,11 @@ pub enum Command {
     /// Rewrite a template's outdated parts and print the result
     #[command(after_help = "Examples:\n  rpk fix old.json > new.json\n  rpk fix -validate=false old.json")]
     Fix(FixArguments),
+    /// Rewrite HCL2 files in the canonical form
+    #[command(
+        after_help = "Examples:\n  rpk fmt image.pkr.hcl\n  rpk fmt -check -diff -recursive .\n  rpk fmt - < image.pkr.hcl"
+    )]
+    Fmt(FmtArguments),
     /// Show this help
     #[command(hide = true)]
     Help,
@@ -154,6 +159,28 @@ pub struct FixArguments {
     /// Whether to check the result
     #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_value = "true", default_missing_value = "true", action = ArgAction::Set, value_parser = boolean)]
     pub validate: bool,
+    #[command(flatten)]
+    pub output: OutputArguments,
+}
+
+/// `fmt`
+#[derive(Debug, Args)]
+pub struct FmtArguments {
+    /// Files, folders, or `-` for standard input
+    #[arg(required = true)]
+    pub paths: Vec<PathBuf>,
+    /// Change nothing; end with status 3 if something would change
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_value = "false", default_missing_value = "true", action = ArgAction::Set, value_parser = boolean)]
+    pub check: bool,
+    /// Show what changes
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_value = "false", default_missing_value = "true", action = ArgAction::Set, value_parser = boolean)]
+    pub diff: bool,
+    /// Whether to rewrite the files
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_value = "true", default_missing_value = "true", action = ArgAction::Set, value_parser = boolean)]
+    pub write: bool,
+    /// Go into folders below
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_value = "false", default_missing_value = "true", action = ArgAction::Set, value_parser = boolean)]
+    pub recursive: bool,
     #[command(flatten)]
     pub output: OutputArguments,
 }

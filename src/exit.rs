@@ -11,6 +11,8 @@ pub enum Exit {
     Failure,
     /// `plan -detailed-exitcode`: something will run.
     SomethingToRun,
+    /// `fmt -check`: a file would change; Packer's number.
+    WouldChange,
     /// No command, or one that does not exist; Packer's number.
     NoCommand,
 }
@@ -21,6 +23,7 @@ impl From<Exit> for ExitCode {
             Exit::Success => 0,
             Exit::Failure => 1,
             Exit::SomethingToRun => 2,
+            Exit::WouldChange => 3,
             Exit::NoCommand => 127,
         })
     }

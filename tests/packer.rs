@@ -8,7 +8,7 @@ use std::process::Command;
 fn templates_are_judged_and_inspected_as_packer_does() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures");
     let mut templates = Vec::new();
-    collect(&root, &mut templates);
+    collect(&root, &is_template, &mut templates);
     templates.sort();
     assert!(templates.len() > 20, "found {}", templates.len());
     let mut differences = Vec::new();
@@ -21,6 +21,27 @@ fn templates_are_judged_and_inspected_as_packer_does() {
         }
     }
     assert!(differences.is_empty(), "{}", differences.join("\n"));
+}
+
+#[test]
+#[ignore = "needs packer"]
+fn hcl_files_are_formatted_as_packer_does() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures");
+    let mut files = Vec::new();
+    collect(&root, &|path| path.to_string_lossy().ends_with(".hcl"), &mut files);
+    assert!(files.len() > 3, "found {}", files.len());
+    for file in files {
+        let format = |program: &str| {
+            let folder = tempfile::tempdir().expect("a temporary folder");
+            let copy = folder.path().join("copy.pkr.hcl");
+            std::fs::copy(&file, &copy).expect("is readable");
+            let output = Command::new(program).arg("fmt").arg(&copy).env("CHECKPOINT_DISABLE", "1").output();
+            let output = output.unwrap_or_else(|error| panic!("{program} does not run: {error}"));
+            let text = std::fs::read_to_string(&copy).expect("is readable");
+            (output.status.success(), text)
+        };
+        assert_eq!(format(env!("CARGO_BIN_EXE_rpk")), format("packer"), "{}", file.display());
+    }
 }
 
 /// What a program says of a template: the verdict on its form, and what it consists of.
@@ -61,17 +82,19 @@ impl Judgement {
     }
 }
 
-fn collect(folder: &Path, templates: &mut Vec<PathBuf>) {
+fn collect(folder: &Path, is_wanted: &dyn Fn(&Path) -> bool, found: &mut Vec<PathBuf>) {
     for entry in std::fs::read_dir(folder).expect("is a folder") {
         let path = entry.expect("is readable").path();
         if path.is_dir() {
-            collect(&path, templates);
-        } else if path.extension().is_some_and(|extension| extension == "json") {
-            let text = std::fs::read_to_string(&path).unwrap_or_default();
-            // The outputs of `fix` and other files beside templates speak of builders too; all may be judged.
-            if text.contains("\"builders\"") {
-                templates.push(path);
-            }
+            collect(&path, is_wanted, found);
+        } else if is_wanted(&path) {
+            found.push(path);
         }
     }
+}
+
+/// Tells whether a file speaks of builders; beside templates, outputs of `fix` do, and may be judged as well.
+fn is_template(path: &Path) -> bool {
+    path.extension().is_some_and(|extension| extension == "json")
+        && std::fs::read_to_string(path).unwrap_or_default().contains("\"builders\"")
 }

@@ -13,6 +13,7 @@ pub mod diagnostic;
 pub mod fix;
 pub mod gotemplate;
 pub mod graph;
+pub mod hcl;
 pub mod inspect;
 pub mod late;
 pub mod lower;

@@ -2,6 +2,7 @@
 
 mod apply;
 mod fix;
+mod fmt;
 mod inspect;
 mod plan;
 mod validate;
@@ -21,6 +22,7 @@ pub fn run(cli: Cli) -> Exit {
         Command::Validate(arguments) => validate::run(&arguments),
         Command::Inspect(arguments) => inspect::run(&arguments),
         Command::Fix(arguments) => fix::run(&arguments),
+        Command::Fmt(arguments) => fmt::run(&arguments),
         Command::Help => {
             write_out(&Cli::command().render_help().to_string());
             Exit::Success
