@@ -44,6 +44,9 @@ pub enum Command {
     /// Show what a template consists of
     #[command(after_help = "Examples:\n  rpk inspect packet.json\n  rpk inspect -machine-readable packet.json")]
     Inspect(InspectArguments),
+    /// Try out texts with a template's variables
+    #[command(after_help = "Examples:\n  rpk console packet.json\n  echo '{{isotime `2006`}}' | rpk console")]
+    Console(ConsoleArguments),
     /// Rewrite a template's outdated parts and print the result
     #[command(after_help = "Examples:\n  rpk fix old.json > new.json\n  rpk fix -validate=false old.json")]
     Fix(FixArguments),
@@ -140,6 +143,15 @@ pub struct ValidateArguments {
     /// Check the template's form alone
     #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_value = "false", default_missing_value = "true", action = ArgAction::Set, value_parser = boolean)]
     pub syntax_only: bool,
+}
+
+/// `console`
+#[derive(Debug, Args)]
+pub struct ConsoleArguments {
+    #[command(flatten)]
+    pub template: TemplateArguments,
+    #[command(flatten)]
+    pub output: OutputArguments,
 }
 
 /// `inspect`

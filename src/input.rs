@@ -14,6 +14,7 @@ use rpk_runtime::registry::Registry;
 use crate::cli::TemplateArguments;
 
 /// A template that was read, and everything found on the way.
+#[derive(Default)]
 pub struct Read {
     /// All texts, for showing diagnostics.
     pub sources: Sources,
@@ -31,15 +32,7 @@ pub struct Read {
 
 /// Reads the template and the variable files that the command line names.
 pub fn read(arguments: &TemplateArguments) -> Read {
-    let mut read = Read {
-        sources: Sources::default(),
-        diagnostics: Diagnostics::default(),
-        template: None,
-        name: String::new(),
-        note: None,
-        directory: PathBuf::from("."),
-        file_variables: Vec::new(),
-    };
+    let mut read = Read { directory: PathBuf::from("."), ..Read::default() };
     if let Err(problem) = read.read_template(arguments.template.as_deref()) {
         read.diagnostics.push(problem);
     }
@@ -125,6 +118,26 @@ impl Read {
         Ok(())
     }
 
+    /// Collects everything beside the template that values depend on.
+    pub fn inputs(&self, arguments: &TemplateArguments, now_nanoseconds: i128) -> Inputs {
+        let absolute = |path: &Path| std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+        let working_directory = std::env::current_dir().unwrap_or_default().display().to_string();
+        let template_directory = if self.directory.as_os_str().is_empty() || self.directory == Path::new(".") {
+            working_directory.clone()
+        } else {
+            absolute(&self.directory).display().to_string()
+        };
+        Inputs {
+            file_variables: self.file_variables.clone(),
+            variables: arguments.variables.clone(),
+            environment: environment(),
+            now_nanoseconds,
+            working_directory,
+            template_directory,
+            seed: uuid::Uuid::new_v4().as_u64_pair().0,
+        }
+    }
+
     /// Lowers the template as far as it could be read; there is a graph only if nothing at all is wrong.
     pub fn lower(
         &mut self,
@@ -133,22 +146,7 @@ impl Read {
         now_nanoseconds: i128,
     ) -> Option<Graph> {
         let template = self.template.as_ref()?;
-        let absolute = |path: &Path| std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
-        let working_directory = std::env::current_dir().unwrap_or_default().display().to_string();
-        let template_directory = if self.directory.as_os_str().is_empty() || self.directory == Path::new(".") {
-            working_directory.clone()
-        } else {
-            absolute(&self.directory).display().to_string()
-        };
-        let inputs = Inputs {
-            file_variables: self.file_variables.clone(),
-            variables: arguments.variables.clone(),
-            environment: environment(),
-            now_nanoseconds,
-            working_directory,
-            template_directory,
-            seed: uuid::Uuid::new_v4().as_u64_pair().0,
-        };
+        let inputs = self.inputs(arguments, now_nanoseconds);
         let selection = selection(arguments);
         let (graph, mut problems) = lower(template, &inputs, &selection, registry);
         let is_whole = !self.diagnostics.has_errors();

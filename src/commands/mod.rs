@@ -1,6 +1,7 @@
 //! One file a command.
 
 mod apply;
+mod console;
 mod fix;
 mod fmt;
 mod inspect;
@@ -21,6 +22,7 @@ pub fn run(cli: Cli) -> Exit {
         Command::Apply(arguments) | Command::Build(arguments) => apply::run(&arguments),
         Command::Validate(arguments) => validate::run(&arguments),
         Command::Inspect(arguments) => inspect::run(&arguments),
+        Command::Console(arguments) => console::run(&arguments),
         Command::Fix(arguments) => fix::run(&arguments),
         Command::Fmt(arguments) => fmt::run(&arguments),
         Command::Help => {

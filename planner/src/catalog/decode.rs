@@ -4,6 +4,7 @@ use serde_json::Value as Json;
 
 use super::{ComponentSpec, OptionSpec, OptionType, Settings};
 use crate::diagnostic::{Diagnostic, Diagnostics, closest};
+use crate::fix::deprecated_by;
 use crate::span::Span;
 use crate::value::{Map, Setting, Value};
 
@@ -13,7 +14,7 @@ use crate::value::{Map, Setting, Value};
 /// component's business. Finally the component's own check runs, if the table found nothing.
 pub fn decode(spec: &ComponentSpec, map: &Map, block: Span, problems: &mut Diagnostics) -> Settings {
     let whose = format!("{} `{}`", spec.kind, spec.name);
-    let mut decoder = Decoder { whose: &whose, problems: Diagnostics::default() };
+    let mut decoder = Decoder { whose: &whose, component: &spec.name, problems: Diagnostics::default() };
     let mut settings = decoder.options(&spec.options, map, "", spec.is_open);
     decoder.required(&spec.options, map, block, "");
     if spec.is_open {
@@ -40,6 +41,7 @@ pub fn decode(spec: &ComponentSpec, map: &Map, block: Span, problems: &mut Diagn
 
 struct Decoder<'a> {
     whose: &'a str,
+    component: &'a str,
     problems: Diagnostics,
 }
 
@@ -234,6 +236,17 @@ impl Decoder<'_> {
     }
 
     fn unknown(&mut self, specs: &[OptionSpec], key: &str, span: Span) {
+        if let Some(fixer) = deprecated_by(self.component, key) {
+            self.problems.push(
+                Diagnostic::error(
+                    "rpk::component::outdated_option",
+                    format!("option `{key}` of {} is outdated", self.whose),
+                )
+                .at(span, "no longer understood")
+                .help(format!("`rpk fix` rewrites it (fixer `{}`)", fixer.name)),
+            );
+            return;
+        }
         let mut problem =
             Diagnostic::error("rpk::component::unknown_option", format!("{} has no option `{key}`", self.whose))
                 .at(span, "unknown option");

@@ -2,6 +2,7 @@
 //!
 //! | file | does |
 //! | --- | --- |
+//! | `console.rs` | renders single lines with a template's variables |
 //! | `names.rs` | checks that names in `only`, `except`, `override` and on the command line exist |
 //! | `overrides.rs` | lays a provisioner's override over its options |
 //! | `rendering.rs` | renders `{{ … }}` in options and builder names |
@@ -10,6 +11,7 @@
 //! The order follows Packer: checks of the whole template, variables, names of builds, and then each chosen build's
 //! components. Unlike in Packer an error ends nothing: all problems of a template come together.
 
+mod console;
 mod names;
 mod nodes;
 mod overrides;
@@ -23,6 +25,7 @@ use crate::graph::{Build, Graph};
 use crate::template::{Builder, Template};
 use crate::value::interpolation::PACKER_VERSION;
 use crate::value::redactor::Redactor;
+pub use console::Console;
 use rendering::Renderer;
 
 /// Everything beside the template that values depend on.

@@ -77,8 +77,17 @@ impl Renderer {
 
     /// Renders a text that Packer's core reads itself, such as a builder's name.
     pub fn core_text(&self, text: &str) -> Result<String, String> {
+        self.text(text, Phase::Core)
+    }
+
+    /// Renders a line that was typed into the console.
+    pub fn console_text(&self, text: &str) -> Result<String, String> {
+        self.text(text, Phase::Console)
+    }
+
+    fn text(&self, text: &str, phase: Phase) -> Result<String, String> {
         let random = seeded_random(self.surroundings.seed);
-        let context = self.surroundings.context(Phase::Core, None, &self.no_environment, &random);
+        let context = self.surroundings.context(phase, None, &self.no_environment, &random);
         interpolation::render(text, &context, &Data::Nil).map_err(|error| error.to_string())
     }
 

@@ -25,6 +25,7 @@ use super::{Builder, BuilderType, Machine};
 use crate::artifact::Artifact;
 use crate::communicator::Communicator;
 use crate::communicator::docker::DockerCommunicator;
+use crate::communicator::options;
 use crate::context::NodeContext;
 use crate::docker::{Engine, PullPolicy, RunOptions, RunSpec, explain};
 use crate::failure::{Failure, Outcome};
@@ -121,8 +122,8 @@ impl BuilderType for Docker {
                 string("login_password", "The password at the registry.").sensitive(),
                 string("login_server", "The registry to log in to."),
                 string("docker_path", "Accepted for Packer's sake: rpk needs no Docker client."),
-                string("communicator", "How commands reach the container.").choices(&["docker"]),
             ])
+            .options(options::options())
             .check(check)
             .describe(describe)
             .captures(|settings| {
@@ -152,6 +153,13 @@ fn check(settings: &Settings) -> Vec<Problem> {
     let mut problems = Vec::new();
     if settings.get("image").and_then(|image| image.as_str()).is_none_or(str::is_empty) {
         problems.push(Problem::of_block("`image` is missing").help("name the image that the container starts from"));
+    }
+    let communicator = settings.get("communicator").and_then(|name| name.as_str()).unwrap_or_default();
+    if !["", "docker"].contains(&communicator) {
+        problems.push(
+            Problem::with("communicator", format!("rpk reaches containers by `docker`, not by `{communicator}`"))
+                .help("leave `communicator` out"),
+        );
     }
     let export_path = settings.get("export_path").and_then(|path| path.as_str()).filter(|path| !path.is_empty());
     let ways = [

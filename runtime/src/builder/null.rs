@@ -5,12 +5,13 @@ use std::sync::Arc;
 
 use futures::FutureExt as _;
 use futures::future::{BoxFuture, ready};
-use rpk_planner::catalog::{ArtifactKind, ComponentKind, ComponentSpec, Moment, Problem, Settings, string};
+use rpk_planner::catalog::{ArtifactKind, ComponentKind, ComponentSpec, Moment, Problem, Settings};
 
 use super::{Builder, BuilderType, Machine};
 use crate::artifact::Artifact;
 use crate::communicator::Communicator;
 use crate::communicator::none::NoCommunicator;
+use crate::communicator::options;
 use crate::context::NodeContext;
 use crate::failure::Outcome;
 
@@ -20,12 +21,7 @@ pub struct Null;
 impl BuilderType for Null {
     fn spec(&self) -> ComponentSpec {
         ComponentSpec::new(ComponentKind::Builder, "null")
-            .options([
-                string("communicator", "How commands reach the machine; `none` if there is none."),
-                string("ssh_host", "The machine to reach by SSH."),
-                string("ssh_username", "The user to log in as."),
-                string("ssh_password", "The password to log in with.").sensitive(),
-            ])
+            .options(options::options())
             .check(|settings| {
                 if settings.get("communicator").and_then(|name| name.as_str()) == Some("none") {
                     return Vec::new();

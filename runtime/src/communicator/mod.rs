@@ -3,10 +3,12 @@
 //! | file | reaches |
 //! | --- | --- |
 //! | `docker.rs` | a container, through its engine |
+//! | `options.rs` | the options that builders take for all of them |
 //! | `none.rs` | nothing: for builders without a machine to talk to |
 
 pub mod docker;
 pub mod none;
+pub mod options;
 
 use std::path::Path;
 

@@ -1,0 +1,61 @@
+//! The options that every builder takes for reaching its machine.
+//!
+//! They are checked for all builders; which of them matter depends on the communicator.
+
+use rpk_planner::catalog::{OptionSpec, boolean, duration, integer, integer_list, string, string_list};
+
+/// Lists the options of all communicators.
+#[must_use]
+pub fn options() -> Vec<OptionSpec> {
+    vec![
+        string("communicator", "How commands reach the machine."),
+        duration("pause_before_connecting", "How long to wait once the machine answers."),
+        string("ssh_host", "The machine to reach."),
+        integer("ssh_port", "The port to reach it at."),
+        string("ssh_username", "The user to log in as."),
+        string("ssh_password", "The password to log in with.").sensitive(),
+        string("ssh_private_key_file", "The key to log in with."),
+        string("ssh_certificate_file", "The key's certificate."),
+        boolean("ssh_agent_auth", "Takes keys from the agent."),
+        string("ssh_keypair_name", "The name of the cloud's key pair."),
+        string("temporary_key_pair_name", "The name of the key pair made for the build."),
+        string("temporary_key_pair_type", "Its type.").choices(&["rsa", "dsa", "ecdsa", "ed25519"]),
+        integer("temporary_key_pair_bits", "Its length."),
+        duration("ssh_timeout", "How long to wait for the machine."),
+        duration("ssh_wait_timeout", "How long to wait for the machine.").replaced_by("ssh_timeout"),
+        integer("ssh_handshake_attempts", "How often logging in may fail."),
+        boolean("ssh_pty", "Gives commands a terminal."),
+        string_list("ssh_ciphers", "The ciphers to offer."),
+        string_list("ssh_key_exchange_algorithms", "The key exchange algorithms to offer."),
+        boolean("ssh_clear_authorized_keys", "Removes the build's key from the machine afterwards."),
+        boolean("ssh_disable_agent_forwarding", "Keeps the agent to this machine."),
+        string("ssh_file_transfer_method", "How files travel.").choices(&["scp", "sftp"]),
+        duration("ssh_keep_alive_interval", "How often to show that the connection is alive."),
+        duration("ssh_read_write_timeout", "How long a silent connection counts as alive."),
+        string("ssh_bastion_host", "The host to go through."),
+        integer("ssh_bastion_port", "Its port."),
+        string("ssh_bastion_username", "The user to log in to it as."),
+        string("ssh_bastion_password", "The password to log in to it with.").sensitive(),
+        string("ssh_bastion_private_key_file", "The key to log in to it with."),
+        string("ssh_bastion_certificate_file", "The key's certificate."),
+        boolean("ssh_bastion_agent_auth", "Takes keys for it from the agent."),
+        boolean("ssh_bastion_interactive", "Asks for its password."),
+        string("ssh_proxy_host", "The SOCKS5 proxy to go through."),
+        integer("ssh_proxy_port", "Its port."),
+        string("ssh_proxy_username", "The user name at the proxy."),
+        string("ssh_proxy_password", "The password at the proxy.").sensitive(),
+        string_list("ssh_local_tunnels", "Ports of this machine that lead into the other."),
+        string_list("ssh_remote_tunnels", "Ports of the machine that lead here."),
+        integer_list("ssh_public_key", "The public key, as bytes."),
+        integer_list("ssh_private_key", "The private key, as bytes."),
+        string("winrm_username", "The user to log in as."),
+        string("winrm_password", "The password to log in with.").sensitive(),
+        string("winrm_host", "The machine to reach."),
+        integer("winrm_port", "The port to reach it at."),
+        duration("winrm_timeout", "How long to wait for the machine."),
+        boolean("winrm_use_ssl", "Encrypts the connection."),
+        boolean("winrm_insecure", "Takes any certificate."),
+        boolean("winrm_use_ntlm", "Logs in by NTLM."),
+        boolean("winrm_no_proxy", "Goes past the proxy."),
+    ]
+}
