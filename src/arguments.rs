@@ -1,16 +1,53 @@
-//! Go's way of writing flags, as Packer's users type it, into clap's.
+//! The command line's words to its types, flags written Go's way as Packer's users type them.
 //!
 //! Go takes `-flag` and `--flag` for the same, clap takes the first for a row of short flags. `-machine-readable` is
 //! understood anywhere, also before the command.
 
 use std::ffi::OsString;
 
-use clap::CommandFactory as _;
+use clap::error::ErrorKind;
+use clap::{CommandFactory as _, Parser as _};
 
 use crate::cli::Cli;
+use crate::exit::Exit;
+use crate::report::{write_err, write_out};
+
+/// Parses a command line; help, versions and errors are printed here and end the program.
+pub fn parse(words: Vec<OsString>) -> Result<Cli, Exit> {
+    Cli::try_parse_from(in_clap_style(words)).map_err(|error| {
+        let text = in_gos_style(&error.render().to_string());
+        if error.use_stderr() && error.kind() != ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand {
+            write_err(&text);
+        } else {
+            write_out(&text);
+        }
+        match error.kind() {
+            ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => Exit::Success,
+            ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand
+            | ErrorKind::MissingSubcommand
+            | ErrorKind::InvalidSubcommand => Exit::NoCommand,
+            _ => Exit::Failure,
+        }
+    })
+}
+
+/// Writes flags with one dash, as Packer's users type them and as the examples have them.
+fn in_gos_style(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(at) = rest.find("--") {
+        let follows_a_word = rest[..at].ends_with(|c: char| !c.is_whitespace() && c != '\'' && c != '`');
+        let is_flag = rest[at + 2..].starts_with(|c: char| c.is_ascii_alphabetic()) && !follows_a_word;
+        out.push_str(&rest[..at]);
+        out.push_str(if is_flag { "-" } else { "--" });
+        rest = &rest[at + 2..];
+    }
+    out.push_str(rest);
+    out
+}
 
 /// Rewrites the words of a command line, the program's name first.
-pub fn in_clap_style(words: Vec<OsString>) -> Vec<OsString> {
+fn in_clap_style(words: Vec<OsString>) -> Vec<OsString> {
     let command = Cli::command();
     let takes_value = |subcommand: Option<&str>, flag: &str| {
         let subcommand = subcommand.and_then(|name| command.find_subcommand(name)).unwrap_or(&command);
@@ -76,6 +113,17 @@ mod tests {
         let out: Vec<String> =
             in_clap_style(words).into_iter().map(|word| word.to_string_lossy().into_owned()).collect();
         out.join(" ")
+    }
+
+    #[test]
+    fn flags_are_shown_with_one_dash() {
+        for (text, shown) in [
+            ("      --var <NAME=VALUE>", "      -var <NAME=VALUE>"),
+            ("'--var' wants", "'-var' wants"),
+            ("-h, --help  a--b -- c", "-h, -help  a--b -- c"),
+        ] {
+            assert_eq!(in_gos_style(text), shown);
+        }
     }
 
     #[test]

@@ -1,13 +1,8 @@
 //! The command line's types; their doc comments are the help text.
 
-use std::ffi::OsString;
 use std::path::PathBuf;
 
-use clap::error::ErrorKind;
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
-
-use crate::exit::Exit;
-use crate::report::{write_err, write_out};
 
 /// Turns one template into identical machine images, by a plan that can be reviewed
 #[derive(Debug, Parser)]
@@ -242,40 +237,6 @@ fn boolean(text: &str) -> Result<bool, String> {
     }
 }
 
-/// Parses a command line; help, versions and errors are printed here and end the program.
-pub fn parse(words: Vec<OsString>) -> Result<Cli, Exit> {
-    Cli::try_parse_from(words).map_err(|error| {
-        let text = in_gos_style(&error.render().to_string());
-        if error.use_stderr() && error.kind() != ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand {
-            write_err(&text);
-        } else {
-            write_out(&text);
-        }
-        match error.kind() {
-            ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => Exit::Success,
-            ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand
-            | ErrorKind::MissingSubcommand
-            | ErrorKind::InvalidSubcommand => Exit::NoCommand,
-            _ => Exit::Failure,
-        }
-    })
-}
-
-/// Writes flags with one dash, as Packer's users type them and as the examples have them.
-fn in_gos_style(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    let mut rest = text;
-    while let Some(at) = rest.find("--") {
-        let follows_a_word = rest[..at].ends_with(|c: char| !c.is_whitespace() && c != '\'' && c != '`');
-        let is_flag = rest[at + 2..].starts_with(|c: char| c.is_ascii_alphabetic()) && !follows_a_word;
-        out.push_str(&rest[..at]);
-        out.push_str(if is_flag { "-" } else { "--" });
-        rest = &rest[at + 2..];
-    }
-    out.push_str(rest);
-    out
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -284,17 +245,6 @@ mod tests {
     fn the_command_line_is_consistent() {
         use clap::CommandFactory as _;
         Cli::command().debug_assert();
-    }
-
-    #[test]
-    fn flags_are_shown_with_one_dash() {
-        for (text, shown) in [
-            ("      --var <NAME=VALUE>", "      -var <NAME=VALUE>"),
-            ("'--var' wants", "'-var' wants"),
-            ("-h, --help  a--b -- c", "-h, -help  a--b -- c"),
-        ] {
-            assert_eq!(in_gos_style(text), shown);
-        }
     }
 
     #[test]

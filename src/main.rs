@@ -11,8 +11,7 @@ mod report;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    let words = arguments::in_clap_style(std::env::args_os().collect());
-    match cli::parse(words) {
+    match arguments::parse(std::env::args_os().collect()) {
         Ok(cli) => commands::run(cli).into(),
         Err(ended) => ended.into(),
     }

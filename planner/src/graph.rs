@@ -13,7 +13,7 @@ use petgraph::graph::{DiGraph, NodeIndex};
 use petgraph::visit::EdgeRef;
 
 use crate::catalog::Settings;
-use crate::late::LateRenderer;
+use crate::late::{BuildNames, LateRenderer};
 use crate::span::Span;
 use crate::value::redactor::Redactor;
 
@@ -154,6 +154,14 @@ pub struct Build {
     pub builder_type: String,
     /// Whether it takes part in this run.
     pub is_selected: bool,
+}
+
+impl Build {
+    /// Returns what its texts may ask about it.
+    #[must_use]
+    pub fn names(&self) -> BuildNames<'_> {
+        BuildNames { name: &self.name, builder_type: &self.builder_type }
+    }
 }
 
 /// A user variable's value, as it is shown.

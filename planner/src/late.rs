@@ -6,8 +6,16 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 use crate::gotemplate::Value;
-use crate::graph::Build;
 use crate::value::interpolation::{Context, PACKER_VERSION, Phase, render, seeded_random};
+
+/// What a build's texts may ask about it.
+#[derive(Clone, Copy, Debug)]
+pub struct BuildNames<'a> {
+    /// The answer of `build_name`.
+    pub name: &'a str,
+    /// The answer of `build_type`.
+    pub builder_type: &'a str,
+}
 
 /// What every text of a run may use, whichever build it is in.
 #[derive(Clone, Debug, Default)]
@@ -29,7 +37,7 @@ impl Surroundings {
     pub(crate) fn context<'a>(
         &'a self,
         phase: Phase,
-        build: Option<&'a Build>,
+        build: Option<BuildNames<'a>>,
         environment: &'a BTreeMap<String, String>,
         random: &'a dyn Fn() -> [u8; 12],
     ) -> Context<'a> {
@@ -42,8 +50,8 @@ impl Surroundings {
             template_dir: Some(&self.template_directory),
             pwd: &self.working_directory,
             packer_version: PACKER_VERSION,
-            build_name: build.map(|build| build.name.as_str()),
-            build_type: build.map(|build| build.builder_type.as_str()),
+            build_name: build.map(|build| build.name),
+            build_type: build.map(|build| build.builder_type),
             resource_names: None,
             secret_source: None,
         }
@@ -67,7 +75,12 @@ impl LateRenderer {
     /// # Errors
     ///
     /// Fails if the text is no valid template, or one of its functions fails.
-    pub fn render(&self, text: &str, build: &Build, fields: &BTreeMap<String, String>) -> Result<String, String> {
+    pub fn render(
+        &self,
+        text: &str,
+        build: BuildNames<'_>,
+        fields: &BTreeMap<String, String>,
+    ) -> Result<String, String> {
         if !text.contains("{{") {
             return Ok(text.to_owned());
         }

@@ -103,7 +103,7 @@ impl NodeContext {
         data.extend(fields.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())));
         self.services
             .late
-            .render(text, &self.build, &data)
+            .render(text, self.build.names(), &data)
             .map_err(|reason| Failure::new(reason).context(format!("rendering `{text}`")))
     }
 

@@ -103,7 +103,7 @@ impl Renderer {
         problems: &mut Diagnostics,
     ) -> Map {
         let random = seeded_random(self.surroundings.seed);
-        let mut context = self.surroundings.context(Phase::Plugin, Some(build), &self.no_environment, &random);
+        let mut context = self.surroundings.context(Phase::Plugin, Some(build.names()), &self.no_environment, &random);
         context.resource_names = resource_names(&spec.name);
         let data = match spec.kind {
             ComponentKind::Builder => Data::Nil,
