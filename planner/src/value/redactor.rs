@@ -27,7 +27,7 @@ impl Redactor {
                     secrets.push(text.to_owned());
                     // Shorter texts give base64 forms that ordinary words contain.
                     if text.len() >= 6 {
-                        secrets.push(base64(text.as_bytes()));
+                        secrets.extend((0..3).map(|shift| base64(text.as_bytes(), shift)));
                     }
                 }
             }
@@ -62,17 +62,22 @@ impl Redactor {
     }
 }
 
-/// Encodes as RFC 4648 says, with padding left out since a longer text may go on behind it.
-fn base64(bytes: &[u8]) -> String {
+/// Encodes as RFC 4648 says what a text gives when it stands `shift` bytes behind a multiple of three.
+///
+/// A secret in the middle of a longer text has another form at each of the three places. The digits that its
+/// neighbours have a share in are left out.
+fn base64(bytes: &[u8], shift: usize) -> String {
     const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    let mut out = String::new();
-    for chunk in bytes.chunks(3) {
+    let shifted: Vec<u8> = std::iter::repeat_n(0, shift).chain(bytes.iter().copied()).collect();
+    let mut digits = String::new();
+    for chunk in shifted.chunks(3) {
         let word = chunk.iter().chain([&0, &0]).take(3).fold(0_usize, |word, byte| word << 8 | usize::from(*byte));
         for index in 0..=chunk.len() {
-            out.push(char::from(ALPHABET[word >> (18 - 6 * index) & 63]));
+            digits.push(char::from(ALPHABET[word >> (18 - 6 * index) & 63]));
         }
     }
-    out
+    let whole = if shifted.len() % 3 == 0 { digits.len() } else { digits.len() - 1 };
+    digits[[0, 2, 3][shift]..whole].to_owned()
 }
 
 #[cfg(test)]
@@ -86,7 +91,10 @@ mod tests {
             ("-p hunter2!", "-p <sensitive>!"),
             ("xhunter2x", "x<sensitive>x"),
             ("the second line is", "the <sensitive> is"),
-            ("aHVudGVyMg==", "<sensitive>=="),
+            // `hunter2`, `xhunter2x` and `xxhunter2`.
+            ("aHVudGVyMg==", "<sensitive>g=="),
+            ("eGh1bnRlcjJ4", "eG<sensitive>J4"),
+            ("eHhodW50ZXIy", "eHh<sensitive>"),
             ("nothing", "nothing"),
         ] {
             assert_eq!(redactor.redact(text), shown);
