@@ -43,6 +43,21 @@ s=$?
 [ "$k" = keep ] || for a; do [ "$s" = "$a" ] && rm -f "$p"; done
 exit "$s""#;
 
+/// Writes the command and the script as [`RUN_SCRIPT`] reads them to `$2.command` and `$2`.
+const WRITE_SCRIPT: &str = r#"n=$1 p=$2
+umask 077
+while [ "$n" -gt 0 ]; do IFS= read -r l; printf '%s\n' "$l"; n=$((n-1)); done >"$p.command" && cat >"$p" && chmod 0755 "$p" ||
+{ echo "rpk: cannot write $p" >&2; exit 250; }"#;
+
+/// Does the rest of [`RUN_SCRIPT`] after [`WRITE_SCRIPT`].
+const RUN_WRITTEN_SCRIPT: &str = r#"p=$1 k=$2
+shift 2
+(. "$p.command")
+s=$?
+rm -f "$p.command"
+[ "$k" = keep ] || for a; do [ "$s" = "$a" ] && rm -f "$p"; done
+exit "$s""#;
+
 /// What [`RUN_SCRIPT`] ends with when it could not write the script, together with its last line.
 const WRITE_FAILED: i64 = 250;
 
@@ -72,19 +87,31 @@ impl DockerCommunicator {
 
     /// Runs a program in the container with this standard input and returns its exit status.
     async fn exec(&self, ctx: &NodeContext, words: Vec<String>, user: Option<String>, input: Vec<u8>) -> Outcome<i64> {
+        self.exec_with(ctx, words, user, Some(input)).await
+    }
+
+    /// Runs a program in the container, with a standard input or with a terminal, and returns its exit status.
+    async fn exec_with(
+        &self,
+        ctx: &NodeContext,
+        words: Vec<String>,
+        user: Option<String>,
+        input: Option<Vec<u8>>,
+    ) -> Outcome<i64> {
         let client = self.engine.client();
+        let has_terminal = input.is_none();
         let options = CreateExecOptions {
-            attach_stdin: Some(true),
+            attach_stdin: Some(!has_terminal),
             attach_stdout: Some(true),
             attach_stderr: Some(true),
-            tty: Some(self.has_terminal),
+            tty: Some(has_terminal),
             cmd: Some(words),
             user,
             ..CreateExecOptions::default()
         };
         let failed = |error: bollard::errors::Error| explain(&error).context("running a command in the container");
         let created = client.create_exec(&self.container, options).await.map_err(failed)?;
-        let start = StartExecOptions { tty: self.has_terminal, ..StartExecOptions::default() };
+        let start = StartExecOptions { tty: has_terminal, ..StartExecOptions::default() };
         let StartExecResults::Attached { output: mut stream, input: mut stdin } =
             client.start_exec(&created.id, Some(start)).await.map_err(failed)?
         else {
@@ -92,7 +119,9 @@ impl DockerCommunicator {
         };
         let write = async {
             // A command may end without reading its input; that is its own affair.
-            if stdin.write_all(&input).await.is_ok() {
+            if let Some(input) = input
+                && stdin.write_all(&input).await.is_ok()
+            {
                 let _ = stdin.shutdown().await;
             }
         };
@@ -207,12 +236,29 @@ impl Communicator for DockerCommunicator {
         async move {
             let keep = if script.is_kept { "keep" } else { "remove" };
             let lines = line_count(script.command);
-            let mut words: Vec<String> =
-                ["/bin/sh", "-c", RUN_SCRIPT, "sh", &lines, script.path, keep].map(str::to_owned).to_vec();
-            words.extend(accepted.iter().map(ToString::to_string));
+            let words = |program: &str, arguments: &[&str]| -> Vec<String> {
+                ["/bin/sh", "-c", program, "sh"].iter().chain(arguments).map(|word| (*word).to_owned()).collect()
+            };
+            let accepted = accepted.iter().map(ToString::to_string);
             let mut input = format!("{}\n", script.command).into_bytes();
             input.extend_from_slice(script.content);
-            let status = self.exec(ctx, words, self.exec_user.clone(), input).await?;
+            let user = || self.exec_user.clone();
+            let status = if self.has_terminal {
+                // A terminal shows what it is given, cuts its lines and has no end: it is no way for a script.
+                let write = words(WRITE_SCRIPT, &[&lines, script.path]);
+                match self.exec(ctx, write, user(), input).await? {
+                    0 => {
+                        let mut run = words(RUN_WRITTEN_SCRIPT, &[script.path, keep]);
+                        run.extend(accepted);
+                        self.exec_with(ctx, run, user(), None).await?
+                    }
+                    status => status,
+                }
+            } else {
+                let mut run = words(RUN_SCRIPT, &[&lines, script.path, keep]);
+                run.extend(accepted);
+                self.exec(ctx, run, user(), input).await?
+            };
             let complaint = format!("rpk: cannot write {}", script.path);
             if status == WRITE_FAILED && ctx.output.last_lines().last() == Some(&complaint) {
                 return Err(Failure::new(format!("cannot write {} in the container", script.path))
