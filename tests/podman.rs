@@ -45,8 +45,9 @@ impl Drop for Podman {
     fn drop(&mut self) {
         let _ = self.service.kill();
         let _ = self.service.wait();
-        // Takes down mounts, so that the folder can be removed.
+        // The folder can be removed only when nothing is mounted in it; the last mount outlives even a reset.
         let _ = command(&self.folder).args(["system", "reset", "--force"]).output();
+        let _ = Command::new("umount").arg(self.folder.join("storage/overlay")).output();
     }
 }
 

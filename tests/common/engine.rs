@@ -30,7 +30,9 @@ pub fn remove(command: &str, names: &[String]) {
         return;
     }
     let mut removal = Command::new("docker");
-    removal.args([command, "-f"]).args(names).stdout(Stdio::null()).stderr(Stdio::null());
+    // A container's anonymous volumes go with it.
+    let flags = if command == "rm" { "-fv" } else { "-f" };
+    removal.args([command, flags]).args(names).stdout(Stdio::null()).stderr(Stdio::null());
     // Images are removed after a test that may be failing already.
     let _ = removal.status();
 }
