@@ -265,8 +265,9 @@ impl<'a> Run<'a> {
             return Err(Failure::new("there is no artifact to work on"));
         };
         let post_processor = self.registry.post_processor(&node.component, &node.settings)?;
-        // What goes in is destroyed right away, except for the builder's artifact, which other sequences share.
-        let discards = !node.keeps_input && source.kind != NodeKind::Capture;
+        // What goes in is destroyed right away, except for the builder's artifact, which other sequences share, and
+        // what its maker has just passed on and keeps, as a manifest does.
+        let discards = !node.keeps_input && source.kind != NodeKind::Capture && !self.keeps_what_it_passes_on(source);
         let maker = if discards { Some(Maker::of(source, &self.registry)?) } else { None };
         let mut data = (*ctx.data).clone();
         data.extend(input.data.clone());
@@ -279,6 +280,18 @@ impl<'a> Run<'a> {
             Ok(Product::Artifact(output))
         }
         .boxed())
+    }
+
+    /// Tells whether a post-processor's artifact is the one that it was given, and is to be kept as its input.
+    ///
+    /// Packer destroys it then if the next step does not keep its input, and lists it all the same.
+    fn keeps_what_it_passes_on(&self, node: &Node) -> bool {
+        let artifact_of = |node: &Node| self.lanes[node.build].artifacts.get(&node.id);
+        let input = self.artifact_source(&node.id).and_then(artifact_of);
+        node.keeps_input
+            && input
+                .zip(artifact_of(node))
+                .is_some_and(|(input, output)| input.id == output.id && input.files == output.files)
     }
 
     fn artifact_source(&self, id: &NodeId) -> Option<&'a Node> {

@@ -282,6 +282,7 @@ async fn boot(ctx: &NodeContext, config: Arc<Config>) -> Outcome<DockerMachine> 
     // Packer mounts a folder here; the empty mount point stays in the image, and so it must with rpk.
     let tmpfs = spec.body.host_config.get_or_insert_default().tmpfs.get_or_insert_default();
     tmpfs.entry(config.container_dir.clone()).or_default();
+    let memory = tmpfs.keys().cloned().collect();
 
     ctx.say("Starting docker container...").await;
     ctx.say(format!("Run command: docker run {}", words.join(" "))).await;
@@ -307,6 +308,7 @@ async fn boot(ctx: &NodeContext, config: Arc<Config>) -> Outcome<DockerMachine> 
             config.exec_user.clone(),
             config.fix_upload_owner.then_some(user),
             config.pty,
+            memory,
         ),
         engine,
         container: created.id,

@@ -43,6 +43,21 @@ s=$?
 [ "$k" = keep ] || for a; do [ "$s" = "$a" ] && rm -f "$p"; done
 exit "$s""#;
 
+/// Writes the command and the script as [`RUN_SCRIPT`] reads them to `$2.command` and `$2`.
+const WRITE_SCRIPT: &str = r#"n=$1 p=$2
+umask 077
+while [ "$n" -gt 0 ]; do IFS= read -r l; printf '%s\n' "$l"; n=$((n-1)); done >"$p.command" && cat >"$p" && chmod 0755 "$p" ||
+{ echo "rpk: cannot write $p" >&2; exit 250; }"#;
+
+/// Does the rest of [`RUN_SCRIPT`] after [`WRITE_SCRIPT`].
+const RUN_WRITTEN_SCRIPT: &str = r#"p=$1 k=$2
+shift 2
+(. "$p.command")
+s=$?
+rm -f "$p.command"
+[ "$k" = keep ] || for a; do [ "$s" = "$a" ] && rm -f "$p"; done
+exit "$s""#;
+
 /// What [`RUN_SCRIPT`] ends with when it could not write the script, together with its last line.
 const WRITE_FAILED: i64 = 250;
 
@@ -53,12 +68,14 @@ pub struct DockerCommunicator {
     exec_user: Option<String>,
     upload_owner: Option<String>,
     has_terminal: bool,
+    memory: Vec<String>,
 }
 
 impl DockerCommunicator {
     /// Makes a communicator for a running container.
     ///
     /// `upload_owner` is the user that uploaded files are given to, empty for root; none leaves their owner alone.
+    /// `memory` lists the paths at which the container has a memory file system.
     #[must_use]
     pub fn new(
         engine: Engine,
@@ -66,25 +83,38 @@ impl DockerCommunicator {
         exec_user: Option<String>,
         upload_owner: Option<String>,
         has_terminal: bool,
+        memory: Vec<String>,
     ) -> Self {
-        Self { engine, container, exec_user, upload_owner, has_terminal }
+        Self { engine, container, exec_user, upload_owner, has_terminal, memory }
     }
 
     /// Runs a program in the container with this standard input and returns its exit status.
     async fn exec(&self, ctx: &NodeContext, words: Vec<String>, user: Option<String>, input: Vec<u8>) -> Outcome<i64> {
+        self.exec_with(ctx, words, user, Some(input)).await
+    }
+
+    /// Runs a program in the container, with a standard input or with a terminal, and returns its exit status.
+    async fn exec_with(
+        &self,
+        ctx: &NodeContext,
+        words: Vec<String>,
+        user: Option<String>,
+        input: Option<Vec<u8>>,
+    ) -> Outcome<i64> {
         let client = self.engine.client();
+        let has_terminal = input.is_none();
         let options = CreateExecOptions {
-            attach_stdin: Some(true),
+            attach_stdin: Some(!has_terminal),
             attach_stdout: Some(true),
             attach_stderr: Some(true),
-            tty: Some(self.has_terminal),
+            tty: Some(has_terminal),
             cmd: Some(words),
             user,
             ..CreateExecOptions::default()
         };
         let failed = |error: bollard::errors::Error| explain(&error).context("running a command in the container");
         let created = client.create_exec(&self.container, options).await.map_err(failed)?;
-        let start = StartExecOptions { tty: self.has_terminal, ..StartExecOptions::default() };
+        let start = StartExecOptions { tty: has_terminal, ..StartExecOptions::default() };
         let StartExecResults::Attached { output: mut stream, input: mut stdin } =
             client.start_exec(&created.id, Some(start)).await.map_err(failed)?
         else {
@@ -92,7 +122,9 @@ impl DockerCommunicator {
         };
         let write = async {
             // A command may end without reading its input; that is its own affair.
-            if stdin.write_all(&input).await.is_ok() {
+            if let Some(input) = input
+                && stdin.write_all(&input).await.is_ok()
+            {
                 let _ = stdin.shutdown().await;
             }
         };
@@ -149,27 +181,44 @@ impl DockerCommunicator {
         folder: &str,
         write: impl FnOnce(&mut tar::Builder<crate::docker::PieceWriter>) -> io::Result<()> + Send + 'static,
     ) -> Outcome<()> {
-        let options = UploadToContainerOptionsBuilder::default().path(folder).build();
-        let body = body_try_stream(tar_stream(write));
-        let upload = self.engine.client().upload_to_container(&self.container, Some(options), body);
+        // The engine would put the files below the memory file system: into the image and out of the scripts' sight.
+        if let Some(memory) = self.memory.iter().find(|memory| Path::new(folder).starts_with(memory)) {
+            return Err(Failure::new(format!("{memory} is a memory file system, which the engine cannot write to"))
+                .help("upload to another folder and have a script copy the files"));
+        }
+        // Without the second option, a file silently takes the place of a folder with all that is in it.
+        let options = UploadToContainerOptionsBuilder::default().path(folder).no_overwrite_dir_non_dir("true").build();
+        let (archive, problem) = tar_stream(write);
+        let upload = self.engine.client().upload_to_container(&self.container, Some(options), body_try_stream(archive));
         tokio::select! {
-            uploaded = upload => uploaded.map_err(|error| explain(&error)),
+            uploaded = upload => uploaded.map_err(|error| match problem.get() {
+                Some(problem) => Failure::new(problem.as_str()),
+                None => explain(&error),
+            }),
             () = ctx.cancel.cancelled() => Err(Failure::cancelled()),
         }
     }
 
-    /// Tells whether a path of the container is a folder; none if there is nothing.
+    /// Tells whether a path of the container is a folder or leads to one; none if there is nothing.
     async fn is_folder(&self, path: &str) -> Outcome<Option<bool>> {
-        let options = ContainerArchiveInfoOptionsBuilder::default().path(path).build();
-        match self.engine.client().get_container_archive_info(&self.container, Some(options)).await {
-            // The highest bit of Go's file mode marks a folder.
-            Ok(info) => Ok(Some(info.file_mode & (1 << 31) != 0)),
-            Err(bollard::errors::Error::DockerResponseServerError { status_code: 404, .. }) => Ok(None),
-            Err(error) => Err(explain(&error)),
+        // Bits of Go's file mode.
+        const FOLDER: u32 = 1 << 31;
+        const SYMLINK: u32 = 1 << 27;
+        let mut path = path.to_owned();
+        // The engine names a link's target as a path of the container, resolved as far as it exists.
+        for _ in 0..2 {
+            let options = ContainerArchiveInfoOptionsBuilder::default().path(&path).build();
+            match self.engine.client().get_container_archive_info(&self.container, Some(options)).await {
+                Ok(info) if info.file_mode & SYMLINK != 0 && !info.link_target.is_empty() => path = info.link_target,
+                Ok(info) => return Ok(Some(info.file_mode & FOLDER != 0)),
+                Err(bollard::errors::Error::DockerResponseServerError { status_code: 404, .. }) => return Ok(None),
+                Err(error) => return Err(explain(&error)),
+            }
         }
+        Ok(Some(false))
     }
 
-    /// Root-owned files need no second request: the archive says so already.
+    /// Files owned by root need no second request: that is what their archive says.
     fn is_owned_by_root(&self) -> bool {
         self.upload_owner.as_deref().is_some_and(|owner| matches!(owner, "" | "0" | "root" | "0:0" | "root:root"))
     }
@@ -207,12 +256,29 @@ impl Communicator for DockerCommunicator {
         async move {
             let keep = if script.is_kept { "keep" } else { "remove" };
             let lines = line_count(script.command);
-            let mut words: Vec<String> =
-                ["/bin/sh", "-c", RUN_SCRIPT, "sh", &lines, script.path, keep].map(str::to_owned).to_vec();
-            words.extend(accepted.iter().map(ToString::to_string));
+            let words = |program: &str, arguments: &[&str]| -> Vec<String> {
+                ["/bin/sh", "-c", program, "sh"].iter().chain(arguments).map(|word| (*word).to_owned()).collect()
+            };
+            let accepted = accepted.iter().map(ToString::to_string);
             let mut input = format!("{}\n", script.command).into_bytes();
             input.extend_from_slice(script.content);
-            let status = self.exec(ctx, words, self.exec_user.clone(), input).await?;
+            let user = || self.exec_user.clone();
+            let status = if self.has_terminal {
+                // A terminal shows what it is given, cuts its lines and has no end: it is no way for a script.
+                let write = words(WRITE_SCRIPT, &[&lines, script.path]);
+                match self.exec(ctx, write, user(), input).await? {
+                    0 => {
+                        let mut run = words(RUN_WRITTEN_SCRIPT, &[script.path, keep]);
+                        run.extend(accepted);
+                        self.exec_with(ctx, run, user(), None).await?
+                    }
+                    status => status,
+                }
+            } else {
+                let mut run = words(RUN_SCRIPT, &[&lines, script.path, keep]);
+                run.extend(accepted);
+                self.exec(ctx, run, user(), input).await?
+            };
             let complaint = format!("rpk: cannot write {}", script.path);
             if status == WRITE_FAILED && ctx.output.last_lines().last() == Some(&complaint) {
                 return Err(Failure::new(format!("cannot write {} in the container", script.path))
@@ -236,7 +302,7 @@ impl Communicator for DockerCommunicator {
             match source {
                 FileSource::Path(path) => {
                     let path = path.to_owned();
-                    self.upload(ctx, folder, move |archive| append_file(archive, &path, &name, to_root)).await
+                    self.upload(ctx, folder, move |archive| append_file(archive, &path, &name)).await
                 }
                 FileSource::Bytes(bytes) => {
                     let bytes = bytes.to_owned();
@@ -330,15 +396,14 @@ impl Communicator for DockerCommunicator {
     }
 }
 
-/// Adds a file with the mode and time that it has here.
-fn append_file<W: io::Write>(archive: &mut tar::Builder<W>, path: &Path, name: &str, to_root: bool) -> io::Result<()> {
+/// Adds a file with the mode and time that it has here, but as root's: this machine's users are not the container's.
+fn append_file<W: io::Write>(archive: &mut tar::Builder<W>, path: &Path, name: &str) -> io::Result<()> {
     let file = std::fs::File::open(path)?;
     let metadata = file.metadata()?;
     let mut header = tar::Header::new_gnu();
     header.set_metadata(&metadata);
-    if to_root {
-        header.set_uid(0);
-    }
+    header.set_uid(0);
+    header.set_gid(0);
     // A file that grows while it is read must not spoil the archive.
     let size = metadata.len();
     header.set_size(size);
@@ -388,7 +453,7 @@ mod tests {
         let path = folder.path().join("a");
         std::fs::write(&path, "content").expect("is writable");
         let mut builder = tar::Builder::new(Vec::new());
-        append_file(&mut builder, &path, "b", true).expect("is readable");
+        append_file(&mut builder, &path, "b").expect("is readable");
         let bytes = builder.into_inner().expect("is memory");
         let mut archive = tar::Archive::new(bytes.as_slice());
         let entry = archive.entries().expect("is an archive").next().expect("has a file").expect("is whole");

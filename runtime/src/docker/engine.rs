@@ -57,15 +57,15 @@ impl Engine {
     /// Fails if none answers there.
     pub async fn connect() -> Outcome<Self> {
         let endpoint = Endpoint::find()?;
-        let client = endpoint.client().map_err(|error| {
-            Failure::new(error.to_string())
-                .context(format!("no container engine at {} ({})", endpoint.host, endpoint.origin))
-        })?;
-        let greeting = tokio::time::timeout(GREETING_TIMEOUT, client.negotiate_version()).await;
-        let failure = match greeting {
+        let greeting = async {
+            let client = endpoint.client()?;
+            client.negotiate_version().await
+        };
+        let failure = match tokio::time::timeout(GREETING_TIMEOUT, greeting).await {
             Ok(Ok(client)) => {
                 return Ok(Self { client, images: Arc::default() });
             }
+            // A socket that does not exist is found out before anything is asked.
             Ok(Err(error)) => Failure::new(error_chain(&error)),
             Err(_) => Failure::new(format!("no answer within {} seconds", GREETING_TIMEOUT.as_secs())),
         };

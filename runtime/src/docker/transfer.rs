@@ -2,6 +2,7 @@
 
 use std::io;
 use std::path::Path;
+use std::sync::{Arc, OnceLock};
 
 use bytes::Bytes;
 use futures::{Stream, StreamExt as _, TryStreamExt as _};
@@ -43,22 +44,30 @@ impl io::Write for PieceWriter {
 
 /// Makes a stream of the tar archive that `write` builds on a thread of its own.
 ///
-/// An error of `write` becomes the stream's, so that the request fails in place of ending early.
+/// An error of `write` becomes the stream's, so that the request fails in place of ending early; its text is kept in
+/// the cell too, since the request's error buries it.
 pub(crate) fn tar_stream(
     write: impl FnOnce(&mut tar::Builder<PieceWriter>) -> io::Result<()> + Send + 'static,
-) -> impl Stream<Item = io::Result<Bytes>> + Send + 'static {
+) -> (impl Stream<Item = io::Result<Bytes>> + Send + 'static, Arc<OnceLock<String>>) {
     let (sender, mut receiver) = mpsc::channel(4);
+    let problem = Arc::new(OnceLock::new());
+    let kept = problem.clone();
     tokio::task::spawn_blocking(move || {
         let mut builder = tar::Builder::new(PieceWriter { pieces: sender.clone(), pending: Vec::new() });
+        // A link stays a link, wherever it leads.
+        builder.follow_symlinks(false);
         let written = write(&mut builder)
             .and_then(|()| builder.into_inner())
             .and_then(|mut writer| io::Write::flush(&mut writer));
         if let Err(error) = written {
+            if error.kind() != io::ErrorKind::BrokenPipe {
+                let _ = kept.set(error.to_string());
+            }
             // Nobody listens if the request has failed already.
             let _ = sender.blocking_send(Err(error));
         }
     });
-    futures::stream::poll_fn(move |context| receiver.poll_recv(context))
+    (futures::stream::poll_fn(move |context| receiver.poll_recv(context)), problem)
 }
 
 /// Reads a tar archive that the engine sends, on a thread of its own.

@@ -100,7 +100,8 @@ impl Config {
         let file = tokio::fs::File::open(path)
             .await
             .map_err(|error| Failure::new(error.to_string()).context(format!("reading {}", path.display())))?;
-        let mut options = CreateImageOptionsBuilder::default().from_src("-").repo(&self.repository).tag(&self.tag);
+        // The name as a whole, as Docker's client sends it: Podman does not read the tag where it stands alone.
+        let mut options = CreateImageOptionsBuilder::default().from_src("-").repo(&self.name());
         if !self.changes.is_empty() {
             options = options.changes(self.changes.clone());
         }
