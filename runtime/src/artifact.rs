@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
+use crate::failure::{Failure, Outcome};
+
 /// What a builder or a post-processor made.
 ///
 /// `builder_id` and `id` are Packer's, since manifests and scripts read them.
@@ -20,4 +22,23 @@ pub struct Artifact {
     pub tags: Vec<String>,
     /// Build data that travels with it to post-processors.
     pub data: BTreeMap<String, String>,
+}
+
+impl Artifact {
+    /// Deletes its files; one that is gone already is no failure.
+    ///
+    /// # Errors
+    ///
+    /// Fails at the first file that cannot be deleted.
+    pub async fn delete_files(&self) -> Outcome<()> {
+        for file in &self.files {
+            match tokio::fs::remove_file(file).await {
+                Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                    return Err(Failure::new(error.to_string()).context(format!("deleting {}", file.display())));
+                }
+                _ => {}
+            }
+        }
+        Ok(())
+    }
 }

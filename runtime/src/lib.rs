@@ -24,6 +24,7 @@ pub mod post_processor;
 pub mod provisioner;
 pub mod registry;
 mod script;
+mod settings;
 mod state;
 #[cfg(feature = "testing")]
 pub mod testing;

@@ -1,12 +1,8 @@
 //! The table of components, and the answers to the planner's questions about them.
 
 use std::collections::HashMap;
-use std::time::Duration;
 
 use rpk_planner::catalog::{Catalog, ComponentKind, ComponentSpec, Settings, known_components};
-use rpk_planner::value::duration as go_duration;
-use serde::de::{DeserializeOwned, Error as _};
-use serde::{Deserialize as _, Deserializer};
 
 use crate::builder::{BUILDERS, Builder, BuilderType};
 use crate::failure::{Failure, Outcome};
@@ -116,19 +112,6 @@ impl Registry {
         Failure::new(known.unwrap_or_else(|| format!("there is no {kind} `{name}`")))
             .help("leave it out with `-except` or the template's `only` and `except`, or build it with Packer")
     }
-}
-
-/// Reads checked options into a component's own form.
-pub(crate) fn read_settings<T: DeserializeOwned>(settings: &Settings) -> Outcome<T> {
-    T::deserialize(serde_json::Value::Object(settings.clone()))
-        .map_err(|error| Failure::new(error.to_string()).context("reading the options"))
-}
-
-/// Reads a length of time in Go's form; a negative one is none.
-pub(crate) fn optional_duration<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Duration>, D::Error> {
-    let text = String::deserialize(deserializer)?;
-    let nanoseconds = go_duration::parse(&text).map_err(D::Error::custom)?;
-    Ok(u64::try_from(nanoseconds).ok().filter(|nanoseconds| *nanoseconds > 0).map(Duration::from_nanos))
 }
 
 #[cfg(test)]

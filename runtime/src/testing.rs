@@ -24,7 +24,8 @@ use crate::event::{Event, Reporter};
 use crate::failure::{Failure, Outcome};
 use crate::post_processor::{PostProcessor, PostProcessorType};
 use crate::provisioner::{Provisioner, ProvisionerType};
-use crate::registry::{Registry, optional_duration, read_settings};
+use crate::registry::Registry;
+use crate::settings::{optional_duration, read_settings};
 
 /// A registry of the fakes: builder `fake`, provisioner `fake`, post-processor `fake`.
 #[must_use]

@@ -76,7 +76,7 @@ fn base64(bytes: &[u8], shift: usize) -> String {
             digits.push(char::from(ALPHABET[word >> (18 - 6 * index) & 63]));
         }
     }
-    let whole = if shifted.len() % 3 == 0 { digits.len() } else { digits.len() - 1 };
+    let whole = if shifted.len().is_multiple_of(3) { digits.len() } else { digits.len() - 1 };
     digits[[0, 2, 3][shift]..whole].to_owned()
 }
 

@@ -1,6 +1,6 @@
 //! Random changes of texts, on the level of tokens and of characters.
 
-use hcl::hcl::scanner::scan;
+use rpk_planner::hcl::scanner::scan;
 
 /// Makes mutants from a corpus, the same ones for the same seed.
 pub struct Mutator {

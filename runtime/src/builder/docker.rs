@@ -11,7 +11,6 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use bollard::auth::DockerCredentials;
 use bollard::query_parameters::{
     CommitContainerOptionsBuilder, CreateContainerOptionsBuilder, RemoveContainerOptionsBuilder,
-    RemoveImageOptionsBuilder,
 };
 use futures::future::BoxFuture;
 use futures::{FutureExt as _, TryStreamExt as _};
@@ -27,17 +26,13 @@ use crate::communicator::Communicator;
 use crate::communicator::docker::DockerCommunicator;
 use crate::communicator::options;
 use crate::context::NodeContext;
-use crate::docker::{Engine, PullPolicy, RunOptions, RunSpec, explain};
+use crate::docker::{
+    EXPORT_BUILDER_ID, Engine, IMAGE_BUILDER_ID, PullPolicy, RunOptions, RunSpec, explain, remove_image,
+};
 use crate::failure::{Failure, Outcome};
 
 /// The `docker` builder type.
 pub struct Docker;
-
-/// What committed images are known by; post-processors ask for it.
-pub const IMAGE_BUILDER_ID: &str = "packer.post-processor.docker-import";
-
-/// What exported files are known by.
-pub const EXPORT_BUILDER_ID: &str = "packer.docker";
 
 #[derive(Clone, Debug, Deserialize)]
 struct Config {
@@ -140,7 +135,7 @@ impl BuilderType for Docker {
     }
 
     fn configure(&self, settings: &Settings) -> Outcome<Box<dyn Builder>> {
-        let config: Config = crate::registry::read_settings(settings)?;
+        let config: Config = crate::settings::read_settings(settings)?;
         Ok(Box::new(DockerBuilder { config: Arc::new(config) }))
     }
 }
@@ -220,20 +215,10 @@ impl Builder for DockerBuilder {
             if artifact.builder_id == IMAGE_BUILDER_ID {
                 remove_image(ctx, &artifact.id).await
             } else {
-                crate::post_processor::delete_files(artifact).await
+                artifact.delete_files().await
             }
         }
         .boxed()
-    }
-}
-
-/// Removes an image by id or name from the engine's store.
-pub(crate) async fn remove_image(ctx: &NodeContext, image: &str) -> Outcome<()> {
-    let engine = ctx.services.engine().await?;
-    let options = RemoveImageOptionsBuilder::default().build();
-    match engine.client().remove_image(image, Some(options), None).await {
-        Ok(_) => Ok(()),
-        Err(error) => Err(explain(&error).context(format!("removing image {image}"))),
     }
 }
 

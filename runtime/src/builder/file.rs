@@ -67,7 +67,7 @@ impl BuilderType for File {
     }
 
     fn configure(&self, settings: &Settings) -> Outcome<Box<dyn Builder>> {
-        let config: Config = crate::registry::read_settings(settings)?;
+        let config: Config = crate::settings::read_settings(settings)?;
         Ok(Box::new(FileBuilder { config }))
     }
 }

@@ -46,7 +46,7 @@ pub trait Builder: Send + Sync {
     /// Destroys an artifact that this builder captured. By default, deletes its files.
     fn discard<'a>(&'a self, ctx: &'a NodeContext, artifact: &'a Artifact) -> BoxFuture<'a, Outcome<()>> {
         let _ = ctx;
-        crate::post_processor::delete_files(artifact).boxed()
+        artifact.delete_files().boxed()
     }
 }
 

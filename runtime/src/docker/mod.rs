@@ -3,14 +3,18 @@
 //! | file | holds |
 //! | --- | --- |
 //! | `engine.rs` | the connection: which engine, how it is found, images by name |
+//! | `image.rs` | images as artifacts |
 //! | `run_command.rs` | `run_command` into a container's configuration |
 //! | `transfer.rs` | files and tar streams to and from the engine |
 
 mod engine;
+mod image;
 mod run_command;
 mod transfer;
 
 pub(crate) use engine::stored_credentials;
 pub use engine::{Engine, ImageName, PullPolicy, describe_endpoint, explain};
+pub use image::{EXPORT_BUILDER_ID, IMAGE_BUILDER_ID, TAGGED_BUILDER_ID};
+pub(crate) use image::{expect_image, remove_image};
 pub use run_command::{RunOptions, RunSpec};
 pub(crate) use transfer::{PieceWriter, read_tar, tar_stream, write_stream};

@@ -45,7 +45,7 @@ impl PostProcessorType for Artifice {
     }
 
     fn configure(&self, settings: &Settings) -> Outcome<Box<dyn PostProcessor>> {
-        Ok(Box::new(crate::registry::read_settings::<Config>(settings)?))
+        Ok(Box::new(crate::settings::read_settings::<Config>(settings)?))
     }
 }
 

@@ -57,7 +57,7 @@ impl PostProcessorType for Checksum {
                     .collect()
             })
             .describe(|settings, _| {
-                let config: Result<Config, _> = crate::registry::read_settings(settings);
+                let config: Result<Config, _> = crate::settings::read_settings(settings);
                 let types = config.map_or_else(|_| default_types(), |config| config.checksum_types);
                 format!("write {} checksums", types.join(", "))
             })
@@ -70,7 +70,7 @@ impl PostProcessorType for Checksum {
     }
 
     fn configure(&self, settings: &Settings) -> Outcome<Box<dyn PostProcessor>> {
-        let mut config: Config = crate::registry::read_settings(settings)?;
+        let mut config: Config = crate::settings::read_settings(settings)?;
         if config.checksum_types.is_empty() {
             config.checksum_types = default_types();
         }

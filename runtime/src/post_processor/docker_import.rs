@@ -12,9 +12,8 @@ use tokio_util::io::ReaderStream;
 
 use super::{PostProcessor, PostProcessorType};
 use crate::artifact::Artifact;
-use crate::builder::docker::{EXPORT_BUILDER_ID, IMAGE_BUILDER_ID, remove_image};
 use crate::context::NodeContext;
-use crate::docker::explain;
+use crate::docker::{EXPORT_BUILDER_ID, IMAGE_BUILDER_ID, explain, remove_image};
 use crate::failure::{Failure, Outcome};
 
 /// The `docker-import` post-processor type.
@@ -42,7 +41,7 @@ impl PostProcessorType for DockerImport {
                 string("docker_path", "Accepted for Packer's sake: rpk needs no Docker client."),
             ])
             .describe(|settings, _| {
-                let config: Result<Config, _> = crate::registry::read_settings(settings);
+                let config: Result<Config, _> = crate::settings::read_settings(settings);
                 config.map_or_else(|_| "import as an image".to_owned(), |config| format!("import as {}", config.name()))
             })
             .uses_engine()
@@ -55,7 +54,7 @@ impl PostProcessorType for DockerImport {
     }
 
     fn configure(&self, settings: &Settings) -> Outcome<Box<dyn PostProcessor>> {
-        Ok(Box::new(crate::registry::read_settings::<Config>(settings)?))
+        Ok(Box::new(crate::settings::read_settings::<Config>(settings)?))
     }
 }
 

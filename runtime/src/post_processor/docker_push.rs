@@ -9,11 +9,10 @@ use futures::{FutureExt as _, StreamExt as _};
 use rpk_planner::catalog::{ArtifactFlow, ArtifactKind, ComponentKind, ComponentSpec, Settings, boolean, string};
 use serde::Deserialize;
 
-use super::{PostProcessor, PostProcessorType, docker_tag};
+use super::{PostProcessor, PostProcessorType};
 use crate::artifact::Artifact;
-use crate::builder::docker::IMAGE_BUILDER_ID;
 use crate::context::NodeContext;
-use crate::docker::{ImageName, explain, stored_credentials};
+use crate::docker::{IMAGE_BUILDER_ID, ImageName, explain, stored_credentials};
 use crate::failure::{Failure, Outcome};
 
 /// The `docker-push` post-processor type.
@@ -49,14 +48,14 @@ impl PostProcessorType for DockerPush {
     }
 
     fn configure(&self, settings: &Settings) -> Outcome<Box<dyn PostProcessor>> {
-        Ok(Box::new(crate::registry::read_settings::<Config>(settings)?))
+        Ok(Box::new(crate::settings::read_settings::<Config>(settings)?))
     }
 }
 
 impl PostProcessor for Config {
     fn process<'a>(&'a self, ctx: &'a NodeContext, input: &'a Artifact) -> BoxFuture<'a, Outcome<Artifact>> {
         async move {
-            docker_tag::expect_image(input)?;
+            crate::docker::expect_image(input)?;
             let mut names = vec![input.id.clone()];
             names.extend(input.tags.iter().filter(|tag| **tag != input.id).cloned());
             for name in &names {

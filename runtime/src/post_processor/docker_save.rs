@@ -7,7 +7,7 @@ use futures::{FutureExt as _, StreamExt as _, TryStreamExt as _};
 use rpk_planner::catalog::{ArtifactFlow, ArtifactKind, ComponentKind, ComponentSpec, Settings, string};
 use serde::Deserialize;
 
-use super::{PostProcessor, PostProcessorType, docker_tag};
+use super::{PostProcessor, PostProcessorType};
 use crate::artifact::Artifact;
 use crate::context::NodeContext;
 use crate::docker::explain;
@@ -42,14 +42,14 @@ impl PostProcessorType for DockerSave {
     }
 
     fn configure(&self, settings: &Settings) -> Outcome<Box<dyn PostProcessor>> {
-        Ok(Box::new(crate::registry::read_settings::<Config>(settings)?))
+        Ok(Box::new(crate::settings::read_settings::<Config>(settings)?))
     }
 }
 
 impl PostProcessor for Config {
     fn process<'a>(&'a self, ctx: &'a NodeContext, input: &'a Artifact) -> BoxFuture<'a, Outcome<Artifact>> {
         async move {
-            docker_tag::expect_image(input)?;
+            crate::docker::expect_image(input)?;
             let engine = ctx.services.engine().await?;
             ctx.say(format!("Saving image: {}", input.id)).await;
             ctx.say(format!("Path: {}", self.path.display())).await;

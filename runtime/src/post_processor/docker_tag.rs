@@ -10,16 +10,12 @@ use serde::Deserialize;
 
 use super::{PostProcessor, PostProcessorType};
 use crate::artifact::Artifact;
-use crate::builder::docker::{IMAGE_BUILDER_ID, remove_image};
 use crate::context::NodeContext;
-use crate::docker::explain;
-use crate::failure::{Failure, Outcome};
+use crate::docker::{TAGGED_BUILDER_ID, explain, remove_image};
+use crate::failure::Outcome;
 
 /// The `docker-tag` post-processor type.
 pub struct DockerTag;
-
-/// What tagged images are known by.
-pub const BUILDER_ID: &str = "packer.post-processor.docker-tag";
 
 #[derive(Clone, Debug, Deserialize)]
 struct Config {
@@ -48,7 +44,7 @@ impl PostProcessorType for DockerTag {
                 Vec::new()
             })
             .describe(|settings, _| {
-                let config: Result<Config, _> = crate::registry::read_settings(settings);
+                let config: Result<Config, _> = crate::settings::read_settings(settings);
                 config.map_or_else(
                     |_| "tag the image".to_owned(),
                     |config| format!("tag as {}", config.names().join(", ")),
@@ -64,7 +60,7 @@ impl PostProcessorType for DockerTag {
     }
 
     fn configure(&self, settings: &Settings) -> Outcome<Box<dyn PostProcessor>> {
-        Ok(Box::new(crate::registry::read_settings::<Config>(settings)?))
+        Ok(Box::new(crate::settings::read_settings::<Config>(settings)?))
     }
 }
 
@@ -85,19 +81,10 @@ impl Config {
     }
 }
 
-/// Refuses an artifact that is no image of the engine.
-pub(super) fn expect_image(input: &Artifact) -> Outcome<()> {
-    if [IMAGE_BUILDER_ID, BUILDER_ID].contains(&input.builder_id.as_str()) {
-        return Ok(());
-    }
-    Err(Failure::new(format!("an artifact of kind `{}` is no image in the engine", input.builder_id))
-        .help("set `commit` on the docker builder, or put `docker-import` before it"))
-}
-
 impl PostProcessor for Config {
     fn process<'a>(&'a self, ctx: &'a NodeContext, input: &'a Artifact) -> BoxFuture<'a, Outcome<Artifact>> {
         async move {
-            expect_image(input)?;
+            crate::docker::expect_image(input)?;
             let engine = ctx.services.engine().await?;
             let names = self.names();
             for name in &names {
@@ -115,7 +102,7 @@ impl PostProcessor for Config {
             let has_tags = !(self.tag.is_empty() && self.tags.is_empty());
             let with_tags = if has_tags { format!(" with tags {}", names.join(" ")) } else { String::new() };
             Ok(Artifact {
-                builder_id: BUILDER_ID.to_owned(),
+                builder_id: TAGGED_BUILDER_ID.to_owned(),
                 description: format!("Imported Docker image: {last}{with_tags}"),
                 id: last,
                 tags: if has_tags { names } else { Vec::new() },

@@ -26,7 +26,7 @@ use rpk_planner::catalog::{ComponentSpec, Settings};
 
 use crate::artifact::Artifact;
 use crate::context::NodeContext;
-use crate::failure::{Failure, Outcome};
+use crate::failure::Outcome;
 
 /// The post-processors that rpk has.
 pub static POST_PROCESSORS: &[&dyn PostProcessorType] = &[
@@ -61,19 +61,6 @@ pub trait PostProcessor: Send + Sync {
     /// Destroys an artifact that this post-processor made. By default, deletes its files.
     fn discard<'a>(&'a self, ctx: &'a NodeContext, artifact: &'a Artifact) -> BoxFuture<'a, Outcome<()>> {
         let _ = ctx;
-        delete_files(artifact).boxed()
+        artifact.delete_files().boxed()
     }
-}
-
-/// Deletes an artifact's files; one that is gone already is no failure.
-pub(crate) async fn delete_files(artifact: &Artifact) -> Outcome<()> {
-    for file in &artifact.files {
-        match tokio::fs::remove_file(file).await {
-            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-                return Err(Failure::new(error.to_string()).context(format!("deleting {}", file.display())));
-            }
-            _ => {}
-        }
-    }
-    Ok(())
 }

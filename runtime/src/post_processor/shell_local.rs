@@ -24,7 +24,7 @@ impl PostProcessorType for ShellLocal {
     }
 
     fn configure(&self, settings: &Settings) -> Outcome<Box<dyn PostProcessor>> {
-        Ok(Box::new(crate::registry::read_settings::<LocalScript>(settings)?))
+        Ok(Box::new(crate::settings::read_settings::<LocalScript>(settings)?))
     }
 }
 

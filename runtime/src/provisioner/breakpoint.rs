@@ -28,7 +28,7 @@ impl ProvisionerType for Breakpoint {
     }
 
     fn configure(&self, settings: &Settings) -> Outcome<Box<dyn Provisioner>> {
-        let config: Config = crate::registry::read_settings(settings)?;
+        let config: Config = crate::settings::read_settings(settings)?;
         Ok(Box::new(BreakpointProvisioner { config }))
     }
 }

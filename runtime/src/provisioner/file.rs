@@ -55,7 +55,7 @@ impl ProvisionerType for File {
     }
 
     fn configure(&self, settings: &Settings) -> Outcome<Box<dyn Provisioner>> {
-        let config: Config = crate::registry::read_settings(settings)?;
+        let config: Config = crate::settings::read_settings(settings)?;
         Ok(Box::new(FileProvisioner { config }))
     }
 }

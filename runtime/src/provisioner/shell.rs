@@ -13,8 +13,8 @@ use super::{Provisioner, ProvisionerType};
 use crate::communicator::{Communicator, DISCONNECTED, FileSource, RemoteScript};
 use crate::context::NodeContext;
 use crate::failure::{Failure, Outcome};
-use crate::registry::optional_duration;
 use crate::script;
+use crate::settings::optional_duration;
 
 /// The `shell` provisioner type.
 pub struct Shell;
@@ -70,7 +70,7 @@ impl ProvisionerType for Shell {
     }
 
     fn configure(&self, settings: &Settings) -> Outcome<Box<dyn Provisioner>> {
-        let config: Config = crate::registry::read_settings(settings)?;
+        let config: Config = crate::settings::read_settings(settings)?;
         Ok(Box::new(ShellProvisioner { config }))
     }
 }

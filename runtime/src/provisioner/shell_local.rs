@@ -19,7 +19,7 @@ impl ProvisionerType for ShellLocal {
     }
 
     fn configure(&self, settings: &Settings) -> Outcome<Box<dyn Provisioner>> {
-        Ok(Box::new(crate::registry::read_settings::<LocalScript>(settings)?))
+        Ok(Box::new(crate::settings::read_settings::<LocalScript>(settings)?))
     }
 }
 

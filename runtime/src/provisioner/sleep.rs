@@ -11,7 +11,7 @@ use super::{Provisioner, ProvisionerType};
 use crate::communicator::Communicator;
 use crate::context::NodeContext;
 use crate::failure::Outcome;
-use crate::registry::optional_duration;
+use crate::settings::optional_duration;
 
 /// The `sleep` provisioner type.
 pub struct Sleep;
@@ -33,7 +33,7 @@ impl ProvisionerType for Sleep {
     }
 
     fn configure(&self, settings: &Settings) -> Outcome<Box<dyn Provisioner>> {
-        let config: Config = crate::registry::read_settings(settings)?;
+        let config: Config = crate::settings::read_settings(settings)?;
         Ok(Box::new(SleepProvisioner { duration: config.duration.unwrap_or_default() }))
     }
 }

@@ -1,0 +1,36 @@
+//! Images as artifacts: what they are known by, and what is done with them alike.
+
+use bollard::query_parameters::RemoveImageOptionsBuilder;
+
+use super::explain;
+use crate::artifact::Artifact;
+use crate::context::NodeContext;
+use crate::failure::{Failure, Outcome};
+
+/// What committed and imported images are known by.
+pub const IMAGE_BUILDER_ID: &str = "packer.post-processor.docker-import";
+
+/// What tagged images are known by.
+pub const TAGGED_BUILDER_ID: &str = "packer.post-processor.docker-tag";
+
+/// What exported files are known by.
+pub const EXPORT_BUILDER_ID: &str = "packer.docker";
+
+/// Refuses an artifact that is no image of the engine.
+pub(crate) fn expect_image(input: &Artifact) -> Outcome<()> {
+    if [IMAGE_BUILDER_ID, TAGGED_BUILDER_ID].contains(&input.builder_id.as_str()) {
+        return Ok(());
+    }
+    Err(Failure::new(format!("an artifact of kind `{}` is no image in the engine", input.builder_id))
+        .help("set `commit` on the docker builder, or put `docker-import` before it"))
+}
+
+/// Removes an image by id or name from the engine's store.
+pub(crate) async fn remove_image(ctx: &NodeContext, image: &str) -> Outcome<()> {
+    let engine = ctx.services.engine().await?;
+    let options = RemoveImageOptionsBuilder::default().build();
+    match engine.client().remove_image(image, Some(options), None).await {
+        Ok(_) => Ok(()),
+        Err(error) => Err(explain(&error).context(format!("removing image {image}"))),
+    }
+}
