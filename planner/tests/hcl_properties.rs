@@ -1,7 +1,5 @@
 //! What must hold for any text.
 
-#![expect(clippy::unwrap_used, reason = "tests may panic")]
-
 mod support;
 
 use rpk_planner::hcl::ast::{Body, Item};

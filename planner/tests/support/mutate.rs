@@ -206,25 +206,6 @@ impl Mutator {
         }
         parts.concat()
     }
-
-    /// Makes a text smaller while a property holds.
-    pub fn shrink(&mut self, text: String, mut holds: impl FnMut(&str) -> bool) -> String {
-        let mut chars: Vec<char> = text.chars().collect();
-        let mut size = chars.len() / 2;
-        while size > 0 {
-            let mut at = 0;
-            while at + size <= chars.len() {
-                let without: String = chars[..at].iter().chain(&chars[at + size..]).collect();
-                if holds(&without) {
-                    chars = without.chars().collect();
-                } else {
-                    at += size;
-                }
-            }
-            size /= 2;
-        }
-        chars.into_iter().collect()
-    }
 }
 
 /// Cuts a text into its tokens and the blanks between them.
