@@ -400,11 +400,7 @@ impl<'a> Run<'a> {
             return;
         }
         let keep_machine = matches!(on_error, OnError::Abort | OnError::RunCleanupProvisioner);
-        let cleanup = self
-            .plan
-            .graph
-            .nodes()
-            .find(|other| other.build == build && other.kind == NodeKind::ErrorCleanup && other.excluded.is_none());
+        let cleanup = self.cleanup_of(build);
         match cleanup {
             Some(cleanup) if on_error != OnError::Abort => {
                 self.reporter.report(&Event::NodeStarted { node: cleanup.id.clone() });
@@ -441,6 +437,12 @@ impl<'a> Run<'a> {
     fn boot_of(&self, build: usize) -> &'a Node {
         let mut nodes = self.plan.graph.nodes();
         nodes.find(|node| node.build == build && node.kind == NodeKind::Boot).expect("every build has a boot node")
+    }
+
+    /// Returns a build's error-cleanup provisioner, if it takes part.
+    fn cleanup_of(&self, build: usize) -> Option<&'a Node> {
+        let mut nodes = self.plan.graph.nodes();
+        nodes.find(|node| node.build == build && node.kind == NodeKind::ErrorCleanup && node.excluded.is_none())
     }
 
     fn cancel(&mut self) {
@@ -521,11 +523,7 @@ impl<'a> Run<'a> {
     }
 
     fn finish_build(&mut self, build: usize) {
-        let cleanup = self
-            .plan
-            .graph
-            .nodes()
-            .find(|node| node.build == build && node.kind == NodeKind::ErrorCleanup && node.excluded.is_none());
+        let cleanup = self.cleanup_of(build);
         if let Some(cleanup) = cleanup
             && !self.lanes[build].cleanup_has_run
         {

@@ -102,7 +102,7 @@ impl PostProcessor for Config {
                 size: std::fs::metadata(file).map_or(0, |metadata| metadata.len()),
             });
             let files: Vec<FileRecord> = files.collect();
-            let now = jiff_now();
+            let now = jiff::Timestamp::now().as_second();
             let record = Record {
                 name: ctx.build.name.clone(),
                 builder_type: ctx.build.builder_type.clone(),
@@ -119,11 +119,6 @@ impl PostProcessor for Config {
         }
         .boxed()
     }
-}
-
-/// Returns the time of day in Unix seconds.
-fn jiff_now() -> i64 {
-    jiff::Timestamp::now().as_second()
 }
 
 fn append(output: &Path, record: Record, run_id: &str, is_forced: bool) -> Outcome<()> {
