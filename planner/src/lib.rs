@@ -10,6 +10,7 @@
 
 pub mod catalog;
 pub mod diagnostic;
+pub mod expression;
 pub mod fix;
 pub mod gotemplate;
 pub mod graph;

@@ -4,7 +4,7 @@
 //! holds what they answer from. The values of variables are worked out in [`variables`](crate::value::variables).
 
 use std::cell::{Cell, RefCell};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::ops::Range;
 
 use jiff::Timestamp;
@@ -12,6 +12,7 @@ use thiserror::Error;
 
 use crate::gotemplate::{ExecError, ParseError, Template, Value};
 use crate::value::functions::{PackerFunctions, ResourceNames, is_function};
+use crate::value::usage::Usage;
 
 /// The version that templates are told, and that their `min_packer_version` is compared with.
 pub const PACKER_VERSION: &str = "1.16.0";
@@ -74,19 +75,6 @@ pub struct Context<'a> {
     pub resource_names: Option<ResourceNames>,
     /// Answers `vault`, `consul_key`, `aws_secretsmanager` and `aws_secretsmanager_raw`.
     pub secret_source: Option<&'a SecretSource<'a>>,
-}
-
-/// What the rendering of a text has asked for.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Usage {
-    /// User variables, by name.
-    pub variables: BTreeSet<String>,
-    /// Environment variables, by name.
-    pub environment: BTreeSet<String>,
-    /// Functions whose answer is another at each run: `timestamp`, `isotime`, `strftime`, `uuid`.
-    pub volatile: BTreeSet<String>,
-    /// Whether a secret was read.
-    pub reads_secrets: bool,
 }
 
 /// A text could not be rendered.

@@ -6,6 +6,7 @@
 //! | `functions/` | the functions that `{{ … }}` may call |
 //! | `interpolation.rs` | texts with `{{ … }}`: what they may use when, and how they are rendered |
 //! | `redactor.rs` | keeping sensitive values out of what is shown |
+//! | `usage.rs` | what the working out of a value has asked for |
 //! | `variables.rs` | the final values of user variables |
 //!
 //! The language inside `{{ … }}` is [`gotemplate`](crate::gotemplate)'s.
@@ -14,6 +15,7 @@ pub mod duration;
 pub mod functions;
 pub mod interpolation;
 pub mod redactor;
+pub mod usage;
 pub mod variables;
 
 use std::fmt;

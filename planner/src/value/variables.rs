@@ -18,7 +18,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use thiserror::Error;
 
 use self::resolver::Resolver;
-use crate::value::interpolation::{Context, InterpolationError, Usage};
+use crate::value::interpolation::{Context, InterpolationError};
+use crate::value::usage::Usage;
 
 /// The user variables of a template, worked out.
 #[derive(Clone, Debug, Default, PartialEq)]

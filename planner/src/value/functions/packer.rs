@@ -5,7 +5,8 @@ use std::fmt::Write as _;
 
 use super::{build_data, go_time, text};
 use crate::gotemplate::{Functions, Parameter, Signature, Value};
-use crate::value::interpolation::{Context, Phase, Usage};
+use crate::value::interpolation::{Context, Phase};
+use crate::value::usage::Usage;
 
 /// Packer's functions within a context.
 pub(crate) struct PackerFunctions<'a> {

@@ -7,7 +7,8 @@ use super::kept::Kept;
 use super::{MAX_SIZE, Resolution, VariableError};
 use crate::gotemplate::{Call, Value};
 use crate::value::functions::PackerFunctions;
-use crate::value::interpolation::{Context, Phase, Usage, not_set, parse, render_once};
+use crate::value::interpolation::{Context, Phase, not_set, parse, render_once};
+use crate::value::usage::Usage;
 
 /// The variables, some with their values and some still without.
 pub(super) struct Resolver<'a> {

@@ -1,0 +1,29 @@
+//! What the working out of a value has asked for: why it may be another one next time.
+
+use std::collections::BTreeSet;
+
+/// What the working out of a value has asked for.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Usage {
+    /// User variables, by name.
+    pub variables: BTreeSet<String>,
+    /// Environment variables, by name.
+    pub environment: BTreeSet<String>,
+    /// Functions whose answer is another at each run, such as `timestamp` and `uuid`.
+    pub volatile: BTreeSet<String>,
+    /// Files whose content or existence was asked for, by path; a folder that was searched, by its path and a `/`.
+    pub files: BTreeSet<String>,
+    /// Whether a secret was read.
+    pub reads_secrets: bool,
+}
+
+impl Usage {
+    /// Adds what another value has asked for.
+    pub fn extend(&mut self, other: &Self) {
+        self.variables.extend(other.variables.iter().cloned());
+        self.environment.extend(other.environment.iter().cloned());
+        self.volatile.extend(other.volatile.iter().cloned());
+        self.files.extend(other.files.iter().cloned());
+        self.reads_secrets |= other.reads_secrets;
+    }
+}
