@@ -16,6 +16,7 @@ use crate::catalog::Settings;
 use crate::late::{BuildNames, LateRenderer};
 use crate::span::Span;
 use crate::value::redactor::Redactor;
+use crate::value::usage::Usage;
 
 /// Names a node: a path such as `docker/provision/2`, the same in every run.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -139,8 +140,24 @@ pub struct Node {
     pub uses_engine: bool,
     /// Why it does not take part, if so.
     pub excluded: Option<Exclusion>,
+    /// Which of its options were worked out from other things, and from which. Options that are not listed stand in
+    /// the template as they are in [`Node::settings`].
+    pub origins: Vec<Origin>,
     /// Where it stands in the template.
     pub span: Span,
+}
+
+/// Where the value of one option came from.
+///
+/// A change of it is explained by what was written if that has changed, and else by what it has used.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Origin {
+    /// The option's path within the settings, such as `inline[0]` or `metadata.files[1]`.
+    pub option: String,
+    /// What stands in the template.
+    pub written: String,
+    /// What its working out has asked for.
+    pub usage: Usage,
 }
 
 /// One build: a source with all that happens to it.

@@ -16,6 +16,7 @@ pub mod gotemplate;
 pub mod graph;
 pub mod hcl;
 pub mod inspect;
+pub mod key;
 pub mod late;
 pub mod lower;
 pub mod plan;

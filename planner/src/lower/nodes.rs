@@ -299,6 +299,7 @@ impl<'a> BuildLowering<'a> {
             keeps_input: true,
             uses_engine: prepared.spec.is_some_and(|spec| spec.uses_engine),
             excluded: (!self.build.is_selected).then_some(Exclusion::Build),
+            origins: Vec::new(),
             span,
         })
     }
