@@ -39,8 +39,10 @@ pub enum Command {
     /// Show what a template consists of
     #[command(after_help = "Examples:\n  rpk inspect packet.json\n  rpk inspect -machine-readable packet.json")]
     Inspect(InspectArguments),
-    /// Try out texts with a template's variables
-    #[command(after_help = "Examples:\n  rpk console packet.json\n  echo '{{isotime `2006`}}' | rpk console")]
+    /// Try out texts or expressions with a template's variables
+    #[command(
+        after_help = "Examples:\n  rpk console packet.json\n  rpk console image.pkr.hcl\n  echo '{{isotime `2006`}}' | rpk console\n  echo 'upper(\"x\")' | rpk console -config-type=hcl2"
+    )]
     Console(ConsoleArguments),
     /// Rewrite a template's outdated parts and print the result
     #[command(after_help = "Examples:\n  rpk fix old.json > new.json\n  rpk fix -validate=false old.json")]
@@ -67,9 +69,12 @@ pub struct TemplateArguments {
     /// Set a user variable
     #[arg(long = "var", value_name = "NAME=VALUE", allow_hyphen_values = true, value_parser = variable)]
     pub variables: Vec<(String, String)>,
-    /// Read user variables from a JSON file; later files win
+    /// Read user variables from a file, JSON or for HCL2 templates HCL; later files win
     #[arg(long = "var-file", value_name = "FILE")]
     pub variable_files: Vec<PathBuf>,
+    /// How to read a template whose name does not say it
+    #[arg(long, value_enum, value_name = "TYPE")]
+    pub config_type: Option<ConfigType>,
     /// Take just these builds
     #[arg(long, value_name = "BUILD,…", allow_hyphen_values = true)]
     pub only: Vec<String>,
@@ -123,6 +128,9 @@ pub struct ApplyArguments {
     /// How many builds may run at a time; 0 means all
     #[arg(long, value_name = "N", default_value_t = 0, allow_negative_numbers = true)]
     pub parallel_builds: i64,
+    /// Warn of names in variable files that the template does not declare
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_value = "false", default_missing_value = "true", action = ArgAction::Set, value_parser = boolean)]
+    pub warn_on_undeclared_var: bool,
     /// Put the time before each line
     #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_value = "false", default_missing_value = "true", action = ArgAction::Set, value_parser = boolean)]
     pub timestamp_ui: bool,
@@ -138,6 +146,12 @@ pub struct ValidateArguments {
     /// Check the template's form alone
     #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_value = "false", default_missing_value = "true", action = ArgAction::Set, value_parser = boolean)]
     pub syntax_only: bool,
+    /// Ask data sources for their values, instead of taking them as not known
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_value = "false", default_missing_value = "true", action = ArgAction::Set, value_parser = boolean)]
+    pub evaluate_datasources: bool,
+    /// Say nothing of names in variable files that the template does not declare
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_value = "false", default_missing_value = "true", action = ArgAction::Set, value_parser = boolean)]
+    pub no_warn_undeclared_var: bool,
 }
 
 /// `console`
@@ -197,6 +211,15 @@ pub struct FmtArguments {
 pub struct VersionArguments {
     #[command(flatten)]
     pub output: OutputArguments,
+}
+
+/// The languages of templates.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum ConfigType {
+    /// Legacy JSON
+    Json,
+    /// HCL2
+    Hcl2,
 }
 
 /// Forms of output.

@@ -3,15 +3,18 @@
 use std::collections::BTreeMap;
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use rpk_planner::diagnostic::{Diagnostic, Diagnostics};
 use rpk_planner::graph::Graph;
+use rpk_planner::lower::hcl::{Given, GivenText, HclInputs, check_variables, lower_hcl};
 use rpk_planner::lower::{Inputs, Selection, lower};
-use rpk_planner::span::Sources;
-use rpk_planner::template::{Template, json, variable_file};
+use rpk_planner::span::{FileId, Sources};
+use rpk_planner::template::{Written, hcl, json, variable_file};
 use rpk_runtime::registry::Registry;
 
 use crate::cli::TemplateArguments;
+use crate::files::Disk;
 
 /// A template that was read, and everything found on the way.
 #[derive(Default)]
@@ -21,13 +24,16 @@ pub struct Read {
     /// What was found.
     pub diagnostics: Diagnostics,
     /// The template, unless it is malformed.
-    pub template: Option<Template>,
+    pub template: Option<Written>,
     /// The template's path as the user gave it, or as it was found.
     pub name: String,
     /// A remark for the user, such as which template was taken.
     pub note: Option<String>,
     directory: PathBuf,
+    /// For HCL2: the folder of the template as the user named it.
+    root: String,
     file_variables: Vec<(String, String)>,
+    given: Given,
 }
 
 /// Reads the template and the variable files that the command line names.
@@ -36,10 +42,15 @@ pub fn read(arguments: &TemplateArguments) -> Read {
     if let Err(problem) = read.read_template(arguments.template.as_deref()) {
         read.diagnostics.push(problem);
     }
+    let is_hcl = matches!(read.template, Some(Written::Hcl(_)));
     for path in &arguments.variable_files {
-        if let Err(problem) = read.read_variables(path) {
+        let result = if is_hcl { read.read_hcl_variables(path) } else { read.read_variables(path) };
+        if let Err(problem) = result {
             read.diagnostics.push(problem);
         }
+    }
+    if is_hcl {
+        read.take_texts(arguments);
     }
     read
 }
@@ -55,14 +66,26 @@ impl Read {
                 self.take_text("<stdin>", &bytes);
                 return Ok(());
             }
-            Some(path) if path.is_dir() => self.find(path)?,
+            Some(path) if path.is_dir() => match self.hcl_folder(path)? {
+                Some(files) => return self.read_hcl(path, &files),
+                None => self.find(path)?,
+            },
+            Some(path) if is_hcl(path) => {
+                let folder = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+                self.directory = folder.to_owned();
+                self.root = folder.display().to_string();
+                return self.read_hcl_files(path.display().to_string(), &[path.to_owned()]);
+            }
             Some(path) => path.to_owned(),
-            None => self.find(Path::new("."))?,
+            None => match self.hcl_folder(Path::new("."))? {
+                Some(files) => {
+                    self.note = Some("Using the HCL2 template in this directory".to_owned());
+                    return self.read_hcl(Path::new("."), &files);
+                }
+                None => self.find(Path::new("."))?,
+            },
         };
         let name = path.display().to_string();
-        if is_hcl(&path) {
-            return Err(hcl_unsupported(&name));
-        }
         let bytes = std::fs::read(&path).map_err(|error| unreadable("template", &path, &error))?;
         self.directory = path.parent().unwrap_or(Path::new(".")).to_owned();
         self.take_text(&name, &bytes);
@@ -74,8 +97,50 @@ impl Read {
         // Bytes that are no UTF-8 become the replacement character, as in Go.
         let file = self.sources.add(name, String::from_utf8_lossy(bytes));
         let (template, problems) = json::read(&self.sources, file);
-        self.template = template;
+        self.template = template.map(Written::Legacy);
         self.diagnostics.extend(problems);
+    }
+
+    /// Lists the HCL2 files of a folder in the order in which they are read: none if there are none.
+    fn hcl_folder(&self, folder: &Path) -> Result<Option<Vec<PathBuf>>, Diagnostic> {
+        let mut files = listing(folder, ".pkr.hcl")?;
+        files.extend(listing(folder, ".pkr.json")?);
+        Ok((!files.is_empty()).then_some(files))
+    }
+
+    fn read_hcl(&mut self, folder: &Path, files: &[PathBuf]) -> Result<(), Diagnostic> {
+        folder.clone_into(&mut self.directory);
+        self.root = folder.display().to_string();
+        self.read_hcl_files(folder.display().to_string(), files)?;
+        for suffix in [".auto.pkrvars.hcl", ".auto.pkrvars.json"] {
+            for path in listing(folder, suffix)? {
+                self.read_hcl_variables(&path)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn read_hcl_files(&mut self, name: String, files: &[PathBuf]) -> Result<(), Diagnostic> {
+        self.name = name;
+        let mut ids = Vec::new();
+        for path in files {
+            ids.push(self.add_file("template", path)?);
+        }
+        let (template, problems) = hcl::read(&self.sources, &ids);
+        self.diagnostics.extend(problems);
+        self.template = Some(Written::Hcl(template));
+        Ok(())
+    }
+
+    fn add_file(&mut self, what: &str, path: &Path) -> Result<FileId, Diagnostic> {
+        let bytes = std::fs::read(path).map_err(|error| unreadable(what, path, &error))?;
+        let name = path.strip_prefix(".").unwrap_or(path).display().to_string();
+        let text = String::from_utf8(bytes).map_err(|_| {
+            Diagnostic::error("rpk::input::encoding", format!("{name} is not UTF-8"))
+                .help("save the file as UTF-8 without a byte-order mark")
+        })?;
+        let text = text.strip_prefix('\u{feff}').map(str::to_owned).unwrap_or(text);
+        Ok(self.sources.add(name, text))
     }
 
     /// Finds the one template of a directory.
@@ -83,20 +148,18 @@ impl Read {
         let listing = std::fs::read_dir(directory).map_err(|error| unreadable("directory", directory, &error))?;
         let mut files: Vec<PathBuf> = listing.filter_map(Result::ok).map(|entry| entry.path()).collect();
         files.sort();
-        let (hcl, others): (Vec<PathBuf>, Vec<PathBuf>) = files.into_iter().partition(|path| is_hcl(path));
-        let templates: Vec<PathBuf> = others.into_iter().filter(|path| looks_like_a_template(path)).collect();
+        let templates: Vec<PathBuf> = files.into_iter().filter(|path| looks_like_a_template(path)).collect();
         let shown = |path: &Path| path.strip_prefix(".").unwrap_or(path).display().to_string();
         match templates.as_slice() {
             [one] => {
                 self.note = Some(format!("Using template {}", shown(one)));
                 Ok(one.strip_prefix(".").unwrap_or(one).to_owned())
             }
-            [] if !hcl.is_empty() => Err(hcl_unsupported(&shown(&hcl[0]))),
             [] => Err(Diagnostic::error(
                 "rpk::input::no_template",
                 format!("there is no template in {}", directory.display()),
             )
-            .help("name a template: a JSON file with `builders`")),
+            .help("name a template: a folder with `.pkr.hcl` files, or a JSON file with `builders`")),
             several => {
                 let names: Vec<String> = several.iter().map(|path| shown(path)).collect();
                 Err(Diagnostic::error(
@@ -116,6 +179,35 @@ impl Read {
             Err(problems) => self.diagnostics.extend(problems),
         }
         Ok(())
+    }
+
+    fn read_hcl_variables(&mut self, path: &Path) -> Result<(), Diagnostic> {
+        if !path.extension().is_some_and(|extension| extension == "hcl" || extension == "json") {
+            return Err(Diagnostic::error(
+                "rpk::input::variable_file",
+                format!("{} is no file of variables: its name ends neither in `.hcl` nor in `.json`", path.display()),
+            )
+            .help("call it something like `values.pkrvars.hcl`"));
+        }
+        let file = self.add_file("variable file", path)?;
+        let (values, problems) = hcl::read_variables(&self.sources, file);
+        self.diagnostics.extend(problems);
+        self.given.files.push(values);
+        Ok(())
+    }
+
+    /// Takes the values that HCL2's variables have from the command line and the environment.
+    fn take_texts(&mut self, arguments: &TemplateArguments) {
+        for (name, value) in environment() {
+            if let Some(name) = name.strip_prefix("PKR_VAR_") {
+                let file = self.sources.add(format!("<value for var.{name} from env>"), value);
+                self.given.environment.push(GivenText { name: name.to_owned(), file });
+            }
+        }
+        for (name, value) in &arguments.variables {
+            let file = self.sources.add(format!("<value for var.{name} from arguments>"), value.as_str());
+            self.given.arguments.push(GivenText { name: name.clone(), file });
+        }
     }
 
     /// Collects everything beside the template that values depend on.
@@ -138,6 +230,30 @@ impl Read {
         }
     }
 
+    /// Collects everything beside an HCL2 template that values depend on.
+    pub fn hcl_inputs(&self, arguments: &TemplateArguments, now_nanoseconds: i128) -> HclInputs {
+        HclInputs {
+            common: self.inputs(arguments, now_nanoseconds),
+            root: self.root.clone(),
+            given: self.given.clone(),
+            files: Arc::new(Disk),
+            data: BTreeMap::new(),
+        }
+    }
+
+    /// Says whether names that the template does not declare, in files of variables, are worth a warning.
+    pub fn warn_of_undeclared(&mut self, warns: bool) {
+        self.given.warns_of_undeclared = warns;
+    }
+
+    /// Checks the values of an HCL2 template's variables, which a check of the syntax includes.
+    pub fn check_variables(&mut self, arguments: &TemplateArguments, now_nanoseconds: i128) {
+        if let Some(Written::Hcl(template)) = &self.template {
+            let inputs = self.hcl_inputs(arguments, now_nanoseconds);
+            self.diagnostics.extend(check_variables(template, &inputs, &self.sources));
+        }
+    }
+
     /// Lowers the template as far as it could be read; there is a graph only if nothing at all is wrong.
     pub fn lower(
         &mut self,
@@ -145,11 +261,20 @@ impl Read {
         registry: &Registry,
         now_nanoseconds: i128,
     ) -> Option<Graph> {
-        let template = self.template.as_ref()?;
-        let inputs = self.inputs(arguments, now_nanoseconds);
         let selection = selection(arguments);
-        let (graph, mut problems) = lower(template, &inputs, &selection, registry);
         let is_whole = !self.diagnostics.has_errors();
+        let (graph, mut problems) = match self.template.as_ref()? {
+            Written::Legacy(template) => {
+                lower(template, &self.inputs(arguments, now_nanoseconds), &selection, registry)
+            }
+            // What was read is full of holes; more errors would be about those.
+            Written::Hcl(_) if !is_whole => return None,
+            Written::Hcl(template) => {
+                let inputs = self.hcl_inputs(arguments, now_nanoseconds);
+                let (graph, _, problems) = lower_hcl(template, &inputs, &selection, registry, &self.sources);
+                (graph, problems)
+            }
+        };
         if !is_whole {
             // A builder that could not be read is missing wherever its name is used.
             problems.forget(&["rpk::lower::unknown_build", "rpk::lower::no_builder"]);
@@ -157,6 +282,19 @@ impl Read {
         self.diagnostics.extend(problems);
         graph.filter(|_| is_whole)
     }
+}
+
+/// Lists the files of a folder whose names end so, in the order of their bytes.
+fn listing(folder: &Path, suffix: &str) -> Result<Vec<PathBuf>, Diagnostic> {
+    let entries = std::fs::read_dir(folder).map_err(|error| unreadable("directory", folder, &error))?;
+    let mut files: Vec<PathBuf> = entries
+        .filter_map(Result::ok)
+        .filter(|entry| entry.file_name().to_string_lossy().ends_with(suffix))
+        .map(|entry| entry.path())
+        .filter(|path| std::fs::symlink_metadata(path).is_ok_and(|it| !it.is_dir()))
+        .collect();
+    files.sort();
+    Ok(files)
 }
 
 fn environment() -> BTreeMap<String, String> {
@@ -176,11 +314,6 @@ fn selection(arguments: &TemplateArguments) -> Selection {
 pub fn is_hcl(path: &Path) -> bool {
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     name.ends_with(".pkr.hcl") || name.ends_with(".pkr.json")
-}
-
-fn hcl_unsupported(name: &str) -> Diagnostic {
-    Diagnostic::error("rpk::input::hcl2", format!("{name} is an HCL2 template; rpk reads legacy JSON templates only"))
-        .help("give it a JSON template")
 }
 
 /// Tells whether a file is worth trying: a JSON file that speaks of builders.

@@ -4,6 +4,7 @@ mod arguments;
 mod cli;
 mod commands;
 mod exit;
+mod files;
 mod input;
 mod prompt;
 mod report;

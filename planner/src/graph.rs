@@ -13,10 +13,10 @@ use petgraph::graph::{DiGraph, NodeIndex};
 use petgraph::visit::EdgeRef;
 
 use crate::catalog::Settings;
-use crate::late::{BuildNames, LateRenderer};
+use crate::late::{BuildNames, Deferred, LateRenderer};
 use crate::span::Span;
 use crate::value::redactor::Redactor;
-use crate::value::usage::Usage;
+pub use crate::value::usage::Origin;
 
 /// Names a node: a path such as `docker/provision/2`, the same in every run.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -115,6 +115,8 @@ pub struct Conduct {
     pub timeout: Option<Duration>,
     /// How many attempts may follow a failed one.
     pub max_retries: u32,
+    /// Whether a failure, once no attempt is left, is a warning only.
+    pub continue_on_error: bool,
 }
 
 /// One node.
@@ -132,6 +134,8 @@ pub struct Node {
     pub title: String,
     /// The component's options, checked. Boot and capture share their builder's.
     pub settings: Arc<Settings>,
+    /// What of the options has to be worked out again when the node starts, if anything.
+    pub deferred: Option<Arc<Deferred>>,
     /// How to run it.
     pub conduct: Conduct,
     /// For a post-processor: whether the artifact that goes in is kept.
@@ -147,24 +151,15 @@ pub struct Node {
     pub span: Span,
 }
 
-/// Where the value of one option came from.
-///
-/// A change of it is explained by what was written if that has changed, and else by what it has used.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Origin {
-    /// The option's path within the settings, such as `inline[0]` or `metadata.files[1]`.
-    pub option: String,
-    /// What stands in the template.
-    pub written: String,
-    /// What its working out has asked for.
-    pub usage: Usage,
-}
-
 /// One build: a source with all that happens to it.
 #[derive(Clone, Debug)]
 pub struct Build {
-    /// What command lines, scripts and node ids call it.
+    /// What node ids call it: the name, with a number if it is not the first of that name.
+    pub id: String,
+    /// What command lines and scripts call it.
     pub name: String,
+    /// What its texts and scripts are told as the build's name: in HCL2 the name of its source alone.
+    pub source_name: String,
     /// What people see: `type.name`, or the type alone.
     pub display: String,
     /// The type of its builder.
@@ -177,7 +172,7 @@ impl Build {
     /// Returns what its texts may ask about it.
     #[must_use]
     pub fn names(&self) -> BuildNames<'_> {
-        BuildNames { name: &self.name, builder_type: &self.builder_type }
+        BuildNames { name: &self.source_name, builder_type: &self.builder_type }
     }
 }
 
@@ -195,7 +190,7 @@ pub struct Variable {
 pub struct Graph {
     inner: DiGraph<Node, Edge>,
     index: HashMap<NodeId, NodeIndex>,
-    /// The builds, sorted by name.
+    /// The builds, in the order in which they start.
     pub builds: Vec<Build>,
     /// The user variables that the template has, by name.
     pub variables: std::collections::BTreeMap<String, Variable>,

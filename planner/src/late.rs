@@ -5,7 +5,12 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
+use crate::blocks::{ComponentBody, Globals, Place};
+use crate::catalog::{ComponentSpec, Decoding, Settings, decode};
+use crate::diagnostic::Diagnostics;
+use crate::expression::value::Value as Evaluated;
 use crate::gotemplate::Value;
+use crate::span::Span;
 use crate::value::interpolation::{Context, PACKER_VERSION, Phase, render, seeded_random};
 
 /// What a build's texts may ask about it.
@@ -89,5 +94,46 @@ impl LateRenderer {
         let context = self.surroundings.context(Phase::Runtime, Some(build), &environment, &random);
         let data: Value = fields.iter().map(|(name, value)| (name.clone(), value.as_str())).collect();
         render(text, &context, &data).map_err(|error| error.to_string())
+    }
+}
+
+/// Options of a component that depend on what only the running machine has, such as `build.ID`.
+#[derive(Clone, Debug)]
+pub struct Deferred {
+    /// What stands in the template.
+    pub(crate) body: ComponentBody,
+    /// Where it stands.
+    pub(crate) place: Place,
+    /// The values that do not depend on the machine.
+    pub(crate) globals: Arc<Globals>,
+    /// The block's place.
+    pub(crate) span: Span,
+}
+
+impl Deferred {
+    /// Works the options out again, with the data that the machine has given.
+    ///
+    /// Names that the builder has announced and then not given stay unknown, as in Packer.
+    ///
+    /// # Errors
+    ///
+    /// Fails if an expression does now, or the options no longer fit the component.
+    pub fn settings(&self, spec: &ComponentSpec, data: &BTreeMap<String, String>) -> Result<Settings, String> {
+        let mut place = self.place.clone();
+        let build = place.build.get_or_insert_default();
+        for (name, value) in data {
+            let value = match (name.as_str(), value.parse::<i64>()) {
+                ("Port", Ok(port)) => Evaluated::number(port),
+                _ => Evaluated::string(value),
+            };
+            build.insert(Arc::from(name.as_str()), value);
+        }
+        let mut problems = Diagnostics::default();
+        let settled = self.body.settle(spec, &self.globals, &place, None, &mut problems);
+        let settings = decode(spec, &settled.options, self.span, Decoding::Strict, &mut problems);
+        match problems.iter().find(|problem| problem.severity == crate::diagnostic::Severity::Error) {
+            Some(problem) => Err(problem.message.clone()),
+            None => Ok(settings),
+        }
     }
 }

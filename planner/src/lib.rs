@@ -8,6 +8,7 @@
 //! prints nothing: time, environment and random ids enter as values in [`lower::Inputs`], so that one input has one
 //! plan.
 
+mod blocks;
 pub mod catalog;
 pub mod diagnostic;
 pub mod expression;

@@ -13,7 +13,9 @@ pub fn run(arguments: &ValidateArguments) -> Exit {
     let mut read = input::read(&arguments.template);
     let screen = Screen::new(&arguments.output);
     screen.note(read.note.as_deref());
+    read.warn_of_undeclared(!arguments.no_warn_undeclared_var);
     let valid = if arguments.syntax_only {
+        read.check_variables(&arguments.template, report::now_nanoseconds());
         "Syntax-only check passed. Everything looks okay."
     } else {
         read.lower(&arguments.template, &Registry::default(), report::now_nanoseconds());

@@ -12,9 +12,15 @@ use crate::value::{Map, Setting, Value};
 ///
 /// Problems go to `problems`, each at its place; options with a problem are left out of the result. Defaults are the
 /// component's business. Finally the component's own check runs, if the table found nothing.
-pub fn decode(spec: &ComponentSpec, map: &Map, block: Span, problems: &mut Diagnostics) -> Settings {
+pub fn decode(
+    spec: &ComponentSpec,
+    map: &Map,
+    block: Span,
+    decoding: Decoding,
+    problems: &mut Diagnostics,
+) -> Settings {
     let whose = format!("{} `{}`", spec.kind, spec.name);
-    let mut decoder = Decoder { whose: &whose, component: &spec.name, problems: Diagnostics::default() };
+    let mut decoder = Decoder { whose: &whose, component: &spec.name, decoding, problems: Diagnostics::default() };
     let mut settings = decoder.options(&spec.options, map, "", spec.is_open);
     decoder.required(&spec.options, map, block, "");
     if spec.is_open {
@@ -39,9 +45,19 @@ pub fn decode(spec: &ComponentSpec, map: &Map, block: Span, problems: &mut Diagn
     settings
 }
 
+/// How far written values may be from an option's type.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Decoding {
+    /// As legacy templates have it: a lone text is a list of one, names match without regard to case.
+    Weak,
+    /// As HCL2 has it: texts, numbers and booleans convert, and that is all.
+    Strict,
+}
+
 struct Decoder<'a> {
     whose: &'a str,
     component: &'a str,
+    decoding: Decoding,
     problems: Diagnostics,
 }
 
@@ -50,10 +66,12 @@ impl Decoder<'_> {
         let mut settings = Settings::new();
         for entry in map.iter() {
             let exact = specs.iter().find(|spec| spec.name == entry.key);
-            let found = exact.or_else(|| specs.iter().find(|spec| spec.name.eq_ignore_ascii_case(&entry.key)));
+            let is_weak = self.decoding == Decoding::Weak;
+            let found =
+                exact.or_else(|| specs.iter().find(|spec| is_weak && spec.name.eq_ignore_ascii_case(&entry.key)));
             let Some(spec) = found else {
                 // Values that Packer's core hands to its plugins may stand in a template, where they mean nothing.
-                if !is_open && !entry.key.starts_with("packer_") {
+                if !is_open && !(is_weak && entry.key.starts_with("packer_")) {
                     self.unknown(specs, &entry.key, entry.key_span);
                 }
                 continue;
@@ -97,6 +115,13 @@ impl Decoder<'_> {
     }
 
     fn value(&mut self, spec: &OptionSpec, setting: &Setting, path: &str) -> Option<Json> {
+        let is_list = matches!(
+            spec.kind,
+            OptionType::StringList | OptionType::IntegerList | OptionType::Matrix | OptionType::BlockList(_)
+        );
+        if self.decoding == Decoding::Strict && is_list && !matches!(setting.value, Value::List(_)) {
+            return self.mismatch(spec, &setting.value, setting.span, path);
+        }
         match &spec.kind {
             OptionType::StringList => match &setting.value {
                 Value::String(text) if text.is_empty() => Some(Json::Array(Vec::new())),

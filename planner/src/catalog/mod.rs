@@ -18,7 +18,7 @@ use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
 
-pub use decode::decode;
+pub use decode::{Decoding, decode};
 pub use known::known_components;
 pub use option::{
     OptionSpec, OptionType, Rendering, block, block_list, boolean, duration, integer, integer_list, matrix, string,

@@ -76,7 +76,7 @@ pub struct Host<'a> {
 }
 
 /// Reads files for the functions that do.
-pub trait Files {
+pub trait Files: std::fmt::Debug + Send + Sync {
     /// Reads a whole file.
     ///
     /// # Errors

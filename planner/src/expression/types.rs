@@ -1,6 +1,7 @@
 //! The types of values.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::sync::Arc;
 
 /// The type of a value, or of a place for one.
@@ -81,5 +82,29 @@ impl Type {
     #[must_use]
     pub fn is_primitive(&self) -> bool {
         matches!(self, Self::Bool | Self::Number | Self::String)
+    }
+}
+
+/// Writes the type as messages have it: `list of string`, `object`.
+impl fmt::Display for Type {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Dynamic => f.write_str("dynamic"),
+            Self::Bool => f.write_str("bool"),
+            Self::Number => f.write_str("number"),
+            Self::String => f.write_str("string"),
+            Self::List(element) => collection(f, "list", element),
+            Self::Set(element) => collection(f, "set", element),
+            Self::Map(element) => collection(f, "map", element),
+            Self::Tuple(_) => f.write_str("tuple"),
+            Self::Object(_) => f.write_str("object"),
+        }
+    }
+}
+
+fn collection(f: &mut fmt::Formatter<'_>, word: &str, element: &Type) -> fmt::Result {
+    match element {
+        Type::Dynamic => write!(f, "{word} of any single type"),
+        element => write!(f, "{word} of {element}"),
     }
 }

@@ -6,7 +6,7 @@ const MAX_DIGITS: usize = 1100;
 /// Formats a number as `%e %E %f %g %G %x %X %b` do, without any flags.
 ///
 /// No precision means as many digits as it takes to read the same number back.
-pub(super) fn format(value: f64, verb: char, precision: Option<usize>) -> String {
+pub(crate) fn format(value: f64, verb: char, precision: Option<usize>) -> String {
     if value.is_nan() {
         return "NaN".into();
     }

@@ -19,14 +19,14 @@ mod builtins;
 mod calls;
 mod error;
 mod exec;
-mod float;
+pub(crate) mod float;
 mod lexer;
 mod number;
 mod parser;
 mod printf;
 #[cfg(test)]
 mod properties;
-mod quote;
+pub(crate) mod quote;
 #[cfg(test)]
 mod recorded;
 mod template;

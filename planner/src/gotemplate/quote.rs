@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 /// Quotes `text` as a Go string literal, as Go's `strconv.Quote` does.
-pub(super) fn quote(text: &str) -> String {
+pub(crate) fn quote(text: &str) -> String {
     quote_with(text, '"', false)
 }
 

@@ -15,6 +15,7 @@
 //! | `ast.rs` | the syntax tree |
 //! | `literal.rs` | escapes, and which numbers are numbers |
 //! | `parser.rs`, `parser/` | tokens to tree, many errors in one pass |
+//! | `relocate.rs` | moves a tree to another place |
 //! | `format.rs`, `format/` | the canonical layout, as `packer fmt` writes it |
 
 pub mod ast;
@@ -22,10 +23,12 @@ mod error;
 mod format;
 mod literal;
 mod parser;
+mod relocate;
 pub mod scanner;
 pub mod token;
 
 pub use error::SyntaxError;
 pub use format::format;
 pub use parser::{MAX_DEPTH, Parsed, parse, parse_expression, parse_template};
+pub(crate) use relocate::relocate;
 pub use token::Span;

@@ -3,6 +3,8 @@
 //! | file | does |
 //! | --- | --- |
 //! | `console.rs` | renders single lines with a template's variables |
+//! | `hcl/` | lays out the builds of an HCL2 template |
+//! | `legacy.rs` | lays out the builds of a legacy JSON template |
 //! | `names.rs` | checks that names in `only`, `except`, `override` and on the command line exist |
 //! | `overrides.rs` | lays a provisioner's override over its options |
 //! | `rendering.rs` | renders `{{ … }}` in options and builder names |
@@ -12,6 +14,8 @@
 //! components. Unlike in Packer an error ends nothing: all problems of a template come together.
 
 mod console;
+pub mod hcl;
+mod legacy;
 mod names;
 mod nodes;
 mod overrides;
@@ -21,8 +25,8 @@ use std::collections::BTreeMap;
 
 use crate::catalog::Catalog;
 use crate::diagnostic::{Diagnostic, Diagnostics};
-use crate::graph::{Build, Graph};
-use crate::template::{Builder, Template};
+use crate::graph::Graph;
+use crate::template::Template;
 use crate::value::interpolation::PACKER_VERSION;
 use crate::value::redactor::Redactor;
 pub use console::Console;
@@ -96,26 +100,18 @@ fn stages(
     names::check_template(template, problems);
     check_version(template, problems);
     let renderer = Renderer::new(template, inputs, problems);
-    let builds = name_builds(template, selection, &renderer, problems);
+    let builds = legacy::name_builds(template, selection, &renderer, problems);
     names::check_selection(selection, template, &builds, problems);
 
     let mut secrets: Vec<String> = renderer.secrets();
     let mut graph = Graph::default();
     graph.variables = renderer.shown_variables();
     graph.builds = builds.iter().map(|(build, _)| build.clone()).collect();
-    for (index, (build, builder)) in builds.iter().enumerate() {
-        let mut lowering = nodes::BuildLowering {
-            template,
-            selection,
-            catalog,
-            renderer: &renderer,
-            problems,
-            secrets: &mut secrets,
-            index,
-            build,
-            builder,
-        };
-        lowering.lower_into(&mut graph);
+    for (index, (build, builder)) in builds.into_iter().enumerate() {
+        let blueprint = legacy::Legacy { template, selection, renderer: &renderer, problems }.blueprint(build, builder);
+        let secrets = &mut secrets;
+        nodes::BuildLowering { catalog, renderer: &renderer, problems, secrets, index, blueprint: &blueprint }
+            .lower_into(&mut graph);
     }
     graph.redactor = Redactor::new(secrets);
     graph.late = renderer.late();
@@ -155,50 +151,6 @@ fn version(text: &str) -> Option<([u64; 3], bool, &str)> {
     }
     // Further numbers are allowed and compared as nothing.
     segments.all(|segment| segment.parse::<u64>().is_ok()).then_some((parts, pre.is_empty(), pre))
-}
-
-/// Renders the names of all builders and sorts the builds by them.
-fn name_builds<'a>(
-    template: &'a Template,
-    selection: &Selection,
-    renderer: &Renderer,
-    problems: &mut Diagnostics,
-) -> Vec<(Build, &'a Builder)> {
-    let mut builds: BTreeMap<String, (Build, &Builder)> = BTreeMap::new();
-    for builder in &template.builders {
-        let name = match renderer.core_text(&builder.raw_name) {
-            Ok(name) => name,
-            Err(reason) => {
-                problems.push(
-                    Diagnostic::error(
-                        "rpk::lower::name",
-                        format!("the name of builder `{}` cannot be rendered: {reason}", builder.raw_name),
-                    )
-                    .at(builder.span, "this builder"),
-                );
-                continue;
-            }
-        };
-        let display =
-            if builder.raw_name == builder.component { name.clone() } else { format!("{}.{name}", builder.component) };
-        let build = Build {
-            is_selected: selection.includes(&name),
-            name: name.clone(),
-            display,
-            builder_type: builder.component.clone(),
-        };
-        if let Some((_, first)) = builds.get(&name) {
-            problems.push(
-                Diagnostic::error("rpk::lower::name", format!("two builders end up with the name `{name}`"))
-                    .at(builder.span, "the second one")
-                    .at(first.span, "the first one")
-                    .help("give one of them another `name`; Packer would silently build just one"),
-            );
-        } else {
-            builds.insert(name, (build, builder));
-        }
-    }
-    builds.into_values().collect()
 }
 
 #[cfg(test)]

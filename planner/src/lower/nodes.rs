@@ -1,34 +1,91 @@
 //! Makes the nodes and edges of one build.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use super::rendering::Renderer;
-use super::{Selection, overrides};
-use crate::catalog::{ArtifactKind, Catalog, ComponentKind, ComponentSpec, Moment, Settings, decode};
+use crate::catalog::{ArtifactKind, Catalog, ComponentKind, ComponentSpec, Decoding, Moment, Settings, decode};
 use crate::diagnostic::{Diagnostic, Diagnostics, closest};
-use crate::graph::{Build, Conduct, Edge, Exclusion, Graph, Node, NodeId, NodeKind};
+use crate::graph::{Build, Conduct, Edge, Exclusion, Graph, Node, NodeId, NodeKind, Origin};
+use crate::late::Deferred;
 use crate::span::Span;
-use crate::template::{Builder, PostProcessor, Provisioner, Template};
 use crate::value::Map;
+
+/// One build with all that happens to it: what both template languages come down to.
+pub(super) struct Blueprint<'a> {
+    pub build: Build,
+    pub builder: Part<'a>,
+    pub provisioners: Vec<Provision<'a>>,
+    pub error_cleanup: Option<Provision<'a>>,
+    /// Each sequence starts from the builder's artifact.
+    pub sequences: Vec<Vec<PostProcess<'a>>>,
+}
+
+/// A component in its place in a build.
+pub(super) struct Part<'a> {
+    /// The component type, such as `docker`.
+    pub component: Cow<'a, str>,
+    pub component_span: Span,
+    /// Where the whole stands.
+    pub span: Span,
+    pub options: Options<'a>,
+    /// Why it does not take part, if so.
+    pub excluded: Option<Exclusion>,
+}
+
+/// A component's options as a template language has them.
+pub(super) enum Options<'a> {
+    /// Values with `{{ … }}` in their texts.
+    Values(Cow<'a, Map>),
+    /// The body of a block, of which the component's table says how to read it.
+    Body(Box<dyn OptionSource + 'a>),
+}
+
+/// Works out options once it is known of which component.
+pub(super) trait OptionSource {
+    fn settle(&self, spec: &ComponentSpec, problems: &mut Diagnostics) -> Settled;
+}
+
+/// Options that were worked out.
+#[derive(Default)]
+pub(super) struct Settled {
+    pub options: Map,
+    /// What has to be worked out again when the machine is there, if anything.
+    pub deferred: Option<Arc<Deferred>>,
+    pub origins: Vec<Origin>,
+}
+
+/// A provisioner in a build.
+pub(super) struct Provision<'a> {
+    pub part: Part<'a>,
+    pub conduct: Conduct,
+}
+
+/// A post-processor in a build.
+pub(super) struct PostProcess<'a> {
+    pub part: Part<'a>,
+    /// The user's word on keeping the artifact that goes in.
+    pub keep_input_artifact: Option<bool>,
+}
 
 /// One build on its way into the graph.
 pub(super) struct BuildLowering<'a> {
-    pub template: &'a Template,
-    pub selection: &'a Selection,
     pub catalog: &'a dyn Catalog,
     pub renderer: &'a Renderer,
     pub problems: &'a mut Diagnostics,
     pub secrets: &'a mut Vec<String>,
     pub index: usize,
-    pub build: &'a Build,
-    pub builder: &'a Builder,
+    pub blueprint: &'a Blueprint<'a>,
 }
 
 /// A component's description and checked options.
+#[derive(Default)]
 struct Prepared<'a> {
     settings: Arc<Settings>,
     spec: Option<&'a ComponentSpec>,
     is_excluded: bool,
+    deferred: Option<Arc<Deferred>>,
+    origins: Vec<Origin>,
 }
 
 impl Prepared<'_> {
@@ -44,33 +101,26 @@ impl Prepared<'_> {
 impl<'a> BuildLowering<'a> {
     /// Adds the build's nodes: boot, provisioners, error cleanup, capture, post-processors.
     pub fn lower_into(&mut self, graph: &mut Graph) {
-        let excluded = (!self.build.is_selected).then_some(Exclusion::Build);
+        let blueprint = self.blueprint;
         let errors_before = self.problems.error_count();
-        let builder = self.prepare(
-            ComponentKind::Builder,
-            &self.builder.component,
-            self.builder.component_span,
-            &self.builder.settings,
-            self.builder.span,
-            excluded.is_some(),
-        );
+        let builder = self.prepare(ComponentKind::Builder, &blueprint.builder);
         let builder_is_sound = self.problems.error_count() == errors_before;
-        let boot = self.add(graph, NodeKind::Boot, &self.builder.component, self.builder.span, &builder, Moment::Boot);
+        let boot = self.add(graph, NodeKind::Boot, &blueprint.builder, &builder, Moment::Boot);
         let mut machine = boot.clone();
-        for (index, provisioner) in self.template.provisioners.iter().enumerate() {
-            let kind = NodeKind::Provision { index };
-            if let Some(id) = self.provisioner(graph, kind, provisioner, excluded) {
+        for (index, provision) in blueprint.provisioners.iter().enumerate() {
+            let id = self.provision(graph, NodeKind::Provision { index }, provision);
+            // Nodes of a build that was not chosen keep their edges: they are a part of the picture, just not of the
+            // run.
+            if provision.part.excluded != Some(Exclusion::Filter) {
                 graph.connect(&machine, &id, Edge::Machine);
                 machine = id;
             }
         }
-        if let Some(provisioner) = &self.template.error_cleanup
-            && let Some(id) = self.provisioner(graph, NodeKind::ErrorCleanup, provisioner, excluded)
-        {
+        if let Some(provision) = &blueprint.error_cleanup {
+            let id = self.provision(graph, NodeKind::ErrorCleanup, provision);
             graph.connect(&machine, &id, Edge::Order);
         }
-        let kind = NodeKind::Capture;
-        let capture = self.add(graph, kind, &self.builder.component, self.builder.span, &builder, Moment::Capture);
+        let capture = self.add(graph, NodeKind::Capture, &blueprint.builder, &builder, Moment::Capture);
         graph.connect(&machine, &capture, Edge::Machine);
 
         let captured = builder
@@ -80,79 +130,16 @@ impl<'a> BuildLowering<'a> {
             .filter(|_| builder_is_sound)
             .map_or(ArtifactKind::Unknown, |captures| captures(&builder.settings));
         let mut previous_sequence = None;
-        for (sequence, steps) in self.template.post_processors.iter().enumerate() {
+        for (sequence, steps) in blueprint.sequences.iter().enumerate() {
             previous_sequence = self.sequence(graph, sequence, steps, &capture, captured, previous_sequence);
         }
     }
 
-    /// Adds a provisioner's node; returns its id if the provisioner takes part in this build.
-    fn provisioner(
-        &mut self,
-        graph: &mut Graph,
-        kind: NodeKind,
-        provisioner: &Provisioner,
-        excluded: Option<Exclusion>,
-    ) -> Option<NodeId> {
-        // Packer neither checks nor applies the filter of an error-cleanup provisioner.
-        let is_filtered = kind != NodeKind::ErrorCleanup && !provisioner.filter.includes(&self.builder.raw_name);
-        let exclusion = excluded.or(is_filtered.then_some(Exclusion::Filter));
-        let laid_over = provisioner
-            .overrides
-            .iter()
-            .filter(|over| over.build == self.builder.raw_name && exclusion.is_none())
-            .fold(None, |base: Option<Map>, over| {
-                let base = base.as_ref().unwrap_or(&provisioner.settings);
-                Some(overrides::merge(base, &over.settings, self.problems))
-            });
-        let prepared = self.prepare(
-            ComponentKind::Provisioner,
-            &provisioner.component,
-            provisioner.component_span,
-            laid_over.as_ref().unwrap_or(&provisioner.settings),
-            provisioner.span,
-            exclusion.is_some(),
-        );
-        let conduct = self.conduct(provisioner, exclusion.is_some());
-        let id = self.add(graph, kind, &provisioner.component, provisioner.span, &prepared, Moment::Run);
-        graph.amend(&id, |node| {
-            node.conduct = conduct;
-            node.excluded = exclusion;
-        });
-        // Nodes of a build that was not chosen keep their edges: they are a part of the picture, just not of the run.
-        (!is_filtered).then_some(id)
-    }
-
-    fn conduct(&mut self, provisioner: &Provisioner, is_excluded: bool) -> Conduct {
-        let mut max_retries = 0;
-        if let Some((text, span)) = &provisioner.max_retries
-            && !is_excluded
-        {
-            let rendered = self.renderer.core_text(text);
-            match rendered.as_ref().map(|text| text.trim().parse::<i64>()) {
-                Ok(Ok(count)) => max_retries = u32::try_from(count.max(0)).unwrap_or(u32::MAX),
-                _ => self.problems.push(
-                    Diagnostic::error(
-                        "rpk::lower::max_retries",
-                        format!(
-                            "`max_retries` must be a whole number, `{}` is none",
-                            rendered.as_ref().unwrap_or(text)
-                        ),
-                    )
-                    .at(*span, "not a whole number"),
-                ),
-            }
-        }
-        Conduct {
-            pause_before: provisioner
-                .pause_before
-                .map(crate::template::Nanoseconds::as_duration)
-                .filter(|wait| !wait.is_zero()),
-            timeout: provisioner
-                .timeout
-                .map(crate::template::Nanoseconds::as_duration)
-                .filter(|limit| !limit.is_zero()),
-            max_retries,
-        }
+    fn provision(&mut self, graph: &mut Graph, kind: NodeKind, provision: &'a Provision<'a>) -> NodeId {
+        let prepared = self.prepare(ComponentKind::Provisioner, &provision.part);
+        let id = self.add(graph, kind, &provision.part, &prepared, Moment::Run);
+        graph.amend(&id, |node| node.conduct = provision.conduct.clone());
+        id
     }
 
     /// Adds a sequence's nodes and returns the last one that takes part.
@@ -160,46 +147,26 @@ impl<'a> BuildLowering<'a> {
         &mut self,
         graph: &mut Graph,
         sequence: usize,
-        steps: &[PostProcessor],
+        steps: &'a [PostProcess<'a>],
         capture: &NodeId,
         captured: ArtifactKind,
         previous_sequence: Option<NodeId>,
     ) -> Option<NodeId> {
+        let builder = &self.blueprint.builder;
         let mut source = capture.clone();
-        let mut given = (captured, self.builder.component_span, self.builder.component.as_str());
-        let mut is_cut = false;
+        let mut given = (captured, builder.component_span, builder.component.as_ref());
         let mut last = None;
         for (step, post_processor) in steps.iter().enumerate() {
-            let is_filtered = !post_processor.filter.includes(&self.builder.raw_name);
-            // `-except` cuts the rest of the sequence, but not by a step that is left out anyway.
-            is_cut |= !is_filtered && self.selection.except.contains(&post_processor.name);
-            let exclusion = if !self.build.is_selected {
-                Some(Exclusion::Build)
-            } else if is_filtered {
-                Some(Exclusion::Filter)
-            } else {
-                is_cut.then_some(Exclusion::Except)
-            };
-            let prepared = self.prepare(
-                ComponentKind::PostProcessor,
-                &post_processor.component,
-                post_processor.component_span,
-                &post_processor.settings,
-                post_processor.span,
-                exclusion.is_some(),
-            );
+            let part = &post_processor.part;
+            let prepared = self.prepare(ComponentKind::PostProcessor, part);
             let flow = prepared.spec.and_then(|spec| spec.flow.as_ref());
-            let kind = NodeKind::PostProcess { sequence, step };
-            let id = self.add(graph, kind, &post_processor.component, post_processor.span, &prepared, Moment::Run);
+            let id = self.add(graph, NodeKind::PostProcess { sequence, step }, part, &prepared, Moment::Run);
             let keeps_input = flow.is_none_or(|flow| match post_processor.keep_input_artifact {
                 Some(keep) => keep || flow.keep_is_forced && flow.keeps_input,
                 None => flow.keeps_input,
             });
-            graph.amend(&id, |node| {
-                node.keeps_input = keeps_input;
-                node.excluded = exclusion;
-            });
-            if matches!(exclusion, Some(Exclusion::Filter | Exclusion::Except)) {
+            graph.amend(&id, |node| node.keeps_input = keeps_input);
+            if matches!(part.excluded, Some(Exclusion::Filter | Exclusion::Except)) {
                 continue;
             }
             graph.connect(&source, &id, Edge::Artifact);
@@ -209,28 +176,10 @@ impl<'a> BuildLowering<'a> {
                 graph.connect(previous, &id, Edge::Order);
             }
             if let Some(flow) = flow {
-                let (kind, from_span, from) = given;
-                if exclusion.is_none()
-                    && kind != ArtifactKind::Unknown
-                    && !flow.takes.is_empty()
-                    && !flow.takes.contains(&kind)
-                {
-                    let wanted: Vec<String> = flow.takes.iter().map(ToString::to_string).collect();
-                    self.problems.push(
-                        Diagnostic::error(
-                            "rpk::lower::artifact_mismatch",
-                            format!(
-                                "post-processor `{}` takes {}, but `{from}` gives {kind}",
-                                post_processor.component,
-                                wanted.join(" or ")
-                            ),
-                        )
-                        .at(post_processor.component_span, format!("needs {}", wanted.join(" or ")))
-                        .at(from_span, format!("gives {kind}"))
-                        .help(mismatch_help(from, flow.takes)),
-                    );
+                if part.excluded.is_none() {
+                    self.check_flow(part, given, flow.takes);
                 }
-                given = (flow.gives.unwrap_or(kind), post_processor.component_span, post_processor.component.as_str());
+                given = (flow.gives.unwrap_or(given.0), part.component_span, part.component.as_ref());
             }
             source = id.clone();
             last = Some(id);
@@ -238,69 +187,93 @@ impl<'a> BuildLowering<'a> {
         last.or(previous_sequence)
     }
 
+    /// Checks that a post-processor can take what the one before it, or the builder, gives.
+    fn check_flow(&mut self, part: &Part<'_>, given: (ArtifactKind, Span, &str), takes: &[ArtifactKind]) {
+        let (kind, from_span, from) = given;
+        if kind == ArtifactKind::Unknown || takes.is_empty() || takes.contains(&kind) {
+            return;
+        }
+        let wanted: Vec<String> = takes.iter().map(ToString::to_string).collect();
+        let wanted = wanted.join(" or ");
+        self.problems.push(
+            Diagnostic::error(
+                "rpk::lower::artifact_mismatch",
+                format!("post-processor `{}` takes {wanted}, but `{from}` gives {kind}", part.component),
+            )
+            .at(part.component_span, format!("needs {wanted}"))
+            .at(from_span, format!("gives {kind}"))
+            .help(mismatch_help(from, takes)),
+        );
+    }
+
     /// Renders and checks a component's options. An excluded component is not checked, as in Packer.
-    fn prepare(
-        &mut self,
-        kind: ComponentKind,
-        component: &str,
-        component_span: Span,
-        settings: &Map,
-        span: Span,
-        is_excluded: bool,
-    ) -> Prepared<'a> {
+    fn prepare(&mut self, kind: ComponentKind, part: &Part<'a>) -> Prepared<'a> {
+        let is_excluded = part.excluded.is_some();
+        let component = part.component.as_ref();
+        let unprepared = Prepared { is_excluded, ..Prepared::default() };
         let Some(spec) = self.catalog.find(kind, component) else {
             if !is_excluded {
                 let mut problem =
                     Diagnostic::error("rpk::lower::unknown_component", format!("there is no {kind} `{component}`"))
-                        .at(component_span, format!("unknown {kind}"));
+                        .at(part.component_span, format!("unknown {kind}"));
                 problem.help = Some(match closest(component, self.catalog.names(kind)) {
                     Some(name) => format!("did you mean `{name}`?"),
                     None => format!("rpk knows neither a {kind} of its own nor one of Packer's by this name"),
                 });
                 self.problems.push(problem);
             }
-            return Prepared { settings: Arc::default(), spec: None, is_excluded };
+            return unprepared;
         };
-        let settings = if is_excluded {
-            Settings::new()
-        } else {
-            let builder = self.catalog.find(ComponentKind::Builder, &self.builder.component);
-            let announced = builder.map_or(&[][..], |builder| builder.build_data);
-            let rendered = self.renderer.options(settings, spec, self.build, announced, self.problems);
-            let settings = decode(spec, &rendered, head(span), self.problems);
-            let sensitive = spec.options.iter().filter(|option| option.is_sensitive);
-            self.secrets.extend(
-                sensitive
-                    .filter_map(|option| settings.get(option.name.as_ref()))
-                    .filter_map(|value| value.as_str().map(str::to_owned)),
-            );
-            settings
+        if is_excluded {
+            return Prepared { spec: Some(spec), ..unprepared };
+        }
+        let (settled, syntax) = match &part.options {
+            Options::Values(values) => {
+                (Settled { options: values.as_ref().clone(), ..Settled::default() }, Decoding::Weak)
+            }
+            Options::Body(body) => (body.settle(spec, self.problems), Decoding::Strict),
         };
-        Prepared { settings: Arc::new(settings), spec: Some(spec), is_excluded }
+        let builder = self.catalog.find(ComponentKind::Builder, &self.blueprint.builder.component);
+        let announced = builder.map_or(&[][..], |builder| builder.build_data);
+        let rendered = self.renderer.options(&settled.options, spec, &self.blueprint.build, announced, self.problems);
+        let settings = decode(spec, &rendered, head(part.span), syntax, self.problems);
+        let sensitive = spec.options.iter().filter(|option| option.is_sensitive);
+        self.secrets.extend(
+            sensitive
+                .filter_map(|option| settings.get(option.name.as_ref()))
+                .filter_map(|value| value.as_str().map(str::to_owned)),
+        );
+        Prepared {
+            settings: Arc::new(settings),
+            spec: Some(spec),
+            is_excluded,
+            deferred: settled.deferred,
+            origins: settled.origins,
+        }
     }
 
     fn add(
         &self,
         graph: &mut Graph,
         kind: NodeKind,
-        component: &str,
-        span: Span,
+        part: &Part<'_>,
         prepared: &Prepared<'_>,
         moment: Moment,
     ) -> NodeId {
         graph.add(Node {
-            id: NodeId::new(&self.build.name, &kind),
+            id: NodeId::new(&self.blueprint.build.id, &kind),
             kind,
             build: self.index,
-            component: component.to_owned(),
-            title: prepared.title(component, moment),
+            component: part.component.as_ref().to_owned(),
+            title: prepared.title(&part.component, moment),
             settings: prepared.settings.clone(),
+            deferred: prepared.deferred.clone(),
             conduct: Conduct::default(),
             keeps_input: true,
             uses_engine: prepared.spec.is_some_and(|spec| spec.uses_engine),
-            excluded: (!self.build.is_selected).then_some(Exclusion::Build),
-            origins: Vec::new(),
-            span,
+            excluded: part.excluded,
+            origins: prepared.origins.clone(),
+            span: part.span,
         })
     }
 }

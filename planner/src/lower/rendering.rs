@@ -53,6 +53,18 @@ impl Renderer {
         Self { surroundings, resolution, no_environment: BTreeMap::new() }
     }
 
+    /// Makes a renderer for templates whose variables are not those of `{{user}}`.
+    pub fn without_variables(inputs: &Inputs) -> Self {
+        let surroundings = Surroundings {
+            variables: BTreeMap::new(),
+            started: Timestamp::from_nanosecond(inputs.now_nanoseconds).unwrap_or_default(),
+            seed: inputs.seed,
+            template_directory: inputs.template_directory.clone(),
+            working_directory: inputs.working_directory.clone(),
+        };
+        Self { surroundings, resolution: Resolution::default(), no_environment: BTreeMap::new() }
+    }
+
     /// Returns the renderer for the time when nodes run.
     pub fn late(&self) -> LateRenderer {
         LateRenderer::new(self.surroundings.clone())

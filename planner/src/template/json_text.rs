@@ -25,8 +25,27 @@ const INDEX_FROM: usize = 16;
 ///
 /// Returns what is wrong with the text; a text with duplicate names counts as wrong.
 pub fn read(sources: &Sources, file: FileId) -> Result<Setting, Diagnostics> {
+    read_with(sources, file, Duplicates::Refused)
+}
+
+/// What becomes of a name that an object has more than once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Duplicates {
+    /// It is an error.
+    Refused,
+    /// All of them are members of the [`Map`], in their order.
+    Kept,
+}
+
+/// Reads one JSON value like [`read`], with a word on duplicate names.
+///
+/// # Errors
+///
+/// As for [`read`].
+pub fn read_with(sources: &Sources, file: FileId, duplicates: Duplicates) -> Result<Setting, Diagnostics> {
     let text = &sources.file(file).text;
-    let mut reader = Reader { text, bytes: text.as_bytes(), at: 0, depth: 0, file, problems: Diagnostics::default() };
+    let problems = Diagnostics::default();
+    let mut reader = Reader { text, bytes: text.as_bytes(), at: 0, depth: 0, file, duplicates, problems };
     match reader.document() {
         Ok(setting) if reader.problems.is_empty() => Ok(setting),
         Ok(_) => Err(reader.problems),
@@ -45,6 +64,7 @@ struct Reader<'a> {
     at: usize,
     depth: usize,
     file: FileId,
+    duplicates: Duplicates,
     problems: Diagnostics,
 }
 
@@ -128,7 +148,9 @@ impl Reader<'_> {
             if count == INDEX_FROM {
                 index = map.iter().map(|entry| (entry.key.clone(), entry.key_span)).collect();
             }
-            let known = if count < INDEX_FROM {
+            let known = if self.duplicates == Duplicates::Kept {
+                None
+            } else if count < INDEX_FROM {
                 map.get(&key).map(|entry| entry.key_span)
             } else {
                 index.insert(key.clone(), key_span)

@@ -2,12 +2,14 @@
 //!
 //! | file | reads |
 //! | --- | --- |
+//! | `hcl/` | reads HCL2 templates into [`hcl::HclTemplate`] |
 //! | `json.rs` | legacy JSON templates into [`Template`] |
 //! | `variable_file.rs` | files given by `-var-file` |
 //! | `json_text.rs` | JSON text into values with places |
 //!
 //! Texts that may hold `{{ … }}` are kept as they are; [`lower`](crate::lower) renders them.
 
+pub mod hcl;
 pub mod json;
 mod json_text;
 pub mod variable_file;
@@ -15,7 +17,16 @@ pub mod variable_file;
 use crate::span::Span;
 use crate::value::Map;
 
-/// A template: what the user wrote, checked for its shape and nothing else.
+/// A template in either of the two languages.
+#[derive(Clone, Debug)]
+pub enum Written {
+    /// Legacy JSON.
+    Legacy(Template),
+    /// HCL2, in its native form or in JSON.
+    Hcl(hcl::HclTemplate),
+}
+
+/// A legacy JSON template: what the user wrote, checked for its shape and nothing else.
 #[derive(Clone, Debug, Default)]
 pub struct Template {
     /// The `description`, verbatim.

@@ -1,4 +1,4 @@
-//! Files given by `-var-file`: a JSON object of strings.
+//! Files given by `-var-file`: a JSON object of strings. Of a name that stands there twice the last value counts.
 
 use super::json_text;
 use crate::diagnostic::{Diagnostic, Diagnostics};
@@ -11,7 +11,7 @@ use crate::value::Value;
 ///
 /// Returns all problems: syntax, a root that is no object, a value that is no string.
 pub fn read(sources: &Sources, file: FileId) -> Result<Vec<(String, String)>, Diagnostics> {
-    let root = json_text::read(sources, file)?;
+    let root = json_text::read_with(sources, file, json_text::Duplicates::Kept)?;
     let mut problems = Diagnostics::default();
     let mut variables = Vec::new();
     match root.value {

@@ -202,6 +202,8 @@ pub(crate) fn render_once(text: &str, functions: &PackerFunctions<'_>) -> Result
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use super::*;
     use crate::value::functions::placeholder_data;
 

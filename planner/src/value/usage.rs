@@ -27,3 +27,16 @@ impl Usage {
         self.reads_secrets |= other.reads_secrets;
     }
 }
+
+/// Where the value of one option came from.
+///
+/// A change of it is explained by what was written if that has changed, and else by what it has used.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Origin {
+    /// The option's path within the settings, such as `inline[0]` or `metadata.files[1]`.
+    pub option: String,
+    /// What stands in the template.
+    pub written: String,
+    /// What its working out has asked for.
+    pub usage: Usage,
+}

@@ -1,0 +1,240 @@
+//! The names that expressions of one place may use.
+
+use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use super::globals::Globals;
+use crate::expression::scope::{Callable, Host, Namespace, Root, Scope};
+use crate::expression::types::Type;
+use crate::expression::value::Value;
+use crate::value::interpolation::PACKER_VERSION;
+use crate::value::usage::Usage;
+
+/// What `build` has in a place.
+#[derive(Clone, Debug, Default)]
+pub(crate) enum BuildValues {
+    /// There is no build: every name in it is an error.
+    #[default]
+    None,
+    /// These names and values; only `name` is final.
+    Known(BTreeMap<Arc<str>, Value>),
+}
+
+/// The names that expressions of one place may use.
+pub(crate) struct TemplateScope<'a> {
+    globals: &'a Globals,
+    host: &'a Host<'a>,
+    variables: Variables<'a>,
+    locals: Locals<'a>,
+    data: Option<Data<'a>>,
+    build: Build,
+    source: Value,
+    /// Values of `dynamic` blocks; inner ones come last and hide outer ones.
+    iterators: &'a [(Arc<str>, Value)],
+}
+
+/// Makes the scope of one place and hands it over.
+///
+/// `source` is its type and its name, once a build is at hand.
+pub(crate) fn with_scope<T>(
+    globals: &Globals,
+    source: Option<(&str, &str)>,
+    build: BuildValues,
+    iterators: &[(Arc<str>, Value)],
+    work: impl FnOnce(&TemplateScope<'_>) -> T,
+) -> T {
+    let usage = RefCell::new(Usage::default());
+    let ground = &globals.ground;
+    let random = || ground.draw();
+    let host = Host {
+        template_directory: &ground.template_directory,
+        working_directory: &ground.working_directory,
+        environment: &ground.environment,
+        now: ground.now,
+        random: &random,
+        files: ground.files.as_ref(),
+        secrets: None,
+        usage: &usage,
+    };
+    let text = |text: Option<&str>| text.map_or(Value::Unknown(Type::String), Value::string);
+    work(&TemplateScope {
+        globals,
+        host: &host,
+        variables: Variables { globals, usage: &usage },
+        locals: Locals { globals, usage: &usage },
+        data: globals.data.is_some().then_some(Data { globals, usage: &usage }),
+        build: Build { values: build, is_touched: Cell::new(false) },
+        source: Value::object([
+            (Arc::from("type"), text(source.map(|(kind, _)| kind))),
+            (Arc::from("name"), text(source.map(|(_, name)| name))),
+        ]),
+        iterators,
+    })
+}
+
+impl<'a> TemplateScope<'a> {
+    /// Returns what was asked for since the last time.
+    pub fn take_usage(&self) -> Usage {
+        self.host.usage.take()
+    }
+
+    /// Tells whether a value was asked for that only the running machine has.
+    pub fn needs_machine(&self) -> bool {
+        self.build.is_touched.get()
+    }
+
+    /// Makes the scope of a block that a `dynamic` block has made.
+    pub fn nested<T>(&self, iterators: &[(Arc<str>, Value)], work: impl FnOnce(&TemplateScope<'_>) -> T) -> T {
+        let scope = TemplateScope {
+            globals: self.globals,
+            host: self.host,
+            variables: Variables { globals: self.globals, usage: self.host.usage },
+            locals: Locals { globals: self.globals, usage: self.host.usage },
+            data: self.data.is_some().then_some(Data { globals: self.globals, usage: self.host.usage }),
+            build: Build { values: self.build.values.clone(), is_touched: Cell::new(false) },
+            source: self.source.clone(),
+            iterators,
+        };
+        let result = work(&scope);
+        self.build.is_touched.set(self.build.is_touched.get() || scope.build.is_touched.get());
+        result
+    }
+
+    /// Returns the iterators at hand, for blocks further inside.
+    pub fn iterators(&self) -> &'a [(Arc<str>, Value)] {
+        self.iterators
+    }
+}
+
+impl Scope for TemplateScope<'_> {
+    fn root(&self, name: &str) -> Option<Root<'_>> {
+        if let Some((_, value)) = self.iterators.iter().rev().find(|(known, _)| known.as_ref() == name) {
+            return Some(Root::Value(value.clone()));
+        }
+        match name {
+            "var" => Some(Root::Namespace(&self.variables)),
+            "local" => Some(Root::Namespace(&self.locals)),
+            "data" => self.data.as_ref().map(|data| Root::Namespace(data)),
+            "build" => Some(Root::Namespace(&self.build)),
+            "source" => Some(Root::Value(self.source.clone())),
+            "path" => {
+                let ground = &self.globals.ground;
+                Some(Root::Value(Value::object([
+                    (Arc::from("root"), Value::string(&ground.template_directory.replace('\\', "/"))),
+                    (Arc::from("cwd"), Value::string(&ground.working_directory.replace('\\', "/"))),
+                ])))
+            }
+            "packer" => Some(Root::Value(Value::object([
+                (Arc::from("version"), Value::string(PACKER_VERSION)),
+                (Arc::from("versionFingerprint"), Value::Unknown(Type::String)),
+                (Arc::from("iterationID"), Value::Unknown(Type::String)),
+            ]))),
+            _ => None,
+        }
+    }
+
+    fn root_names(&self) -> Vec<&str> {
+        let mut names: Vec<&str> = self.iterators.iter().map(|(name, _)| name.as_ref()).collect();
+        names.extend(["var", "local", "build", "source", "path", "packer"]);
+        names.extend(self.data.is_some().then_some("data"));
+        names
+    }
+
+    fn functions(&self) -> Callable {
+        Callable::All
+    }
+
+    fn host(&self) -> &Host<'_> {
+        self.host
+    }
+}
+
+struct Variables<'a> {
+    globals: &'a Globals,
+    usage: &'a RefCell<Usage>,
+}
+
+impl Namespace for Variables<'_> {
+    fn member(&self, name: &str) -> Option<Value> {
+        let value = self.globals.variables.get(name)?;
+        self.usage.borrow_mut().variables.insert(name.to_owned());
+        Some(value.clone())
+    }
+
+    fn whole(&self) -> Value {
+        self.usage.borrow_mut().variables.extend(self.globals.variables.keys().map(ToString::to_string));
+        Value::object(self.globals.variables.iter().map(|(name, value)| (name.clone(), value.clone())))
+    }
+}
+
+struct Locals<'a> {
+    globals: &'a Globals,
+    usage: &'a RefCell<Usage>,
+}
+
+impl Namespace for Locals<'_> {
+    fn member(&self, name: &str) -> Option<Value> {
+        let (value, usage) = self.globals.locals.get(name)?;
+        self.usage.borrow_mut().extend(usage);
+        Some(value.clone())
+    }
+
+    fn whole(&self) -> Value {
+        for (_, usage) in self.globals.locals.values() {
+            self.usage.borrow_mut().extend(usage);
+        }
+        Value::object(self.globals.locals.iter().map(|(name, (value, _))| (name.clone(), value.clone())))
+    }
+}
+
+struct Data<'a> {
+    globals: &'a Globals,
+    usage: &'a RefCell<Usage>,
+}
+
+impl Data<'_> {
+    fn of_kind(&self, sources: &BTreeMap<Arc<str>, (Value, Usage)>) -> Value {
+        for (_, usage) in sources.values() {
+            self.usage.borrow_mut().extend(usage);
+        }
+        Value::object(sources.iter().map(|(name, (value, _))| (name.clone(), value.clone())))
+    }
+}
+
+impl Namespace for Data<'_> {
+    fn member(&self, name: &str) -> Option<Value> {
+        self.globals.data.as_ref()?.get(name).map(|sources| self.of_kind(sources))
+    }
+
+    fn whole(&self) -> Value {
+        let kinds = self.globals.data.iter().flatten();
+        Value::object(kinds.map(|(kind, sources)| (kind.clone(), self.of_kind(sources))))
+    }
+}
+
+struct Build {
+    values: BuildValues,
+    is_touched: Cell<bool>,
+}
+
+impl Namespace for Build {
+    fn member(&self, name: &str) -> Option<Value> {
+        let BuildValues::Known(values) = &self.values else { return None };
+        let value = values.get(name)?;
+        if name != "name" {
+            self.is_touched.set(true);
+        }
+        Some(value.clone())
+    }
+
+    fn whole(&self) -> Value {
+        match &self.values {
+            BuildValues::None => Value::Unknown(Type::object([])),
+            BuildValues::Known(values) => {
+                self.is_touched.set(true);
+                Value::object(values.clone())
+            }
+        }
+    }
+}

@@ -1,0 +1,262 @@
+//! HCL2 templates to builds: values evaluated, sources and components put in their places.
+//!
+//! | file | does |
+//! | --- | --- |
+//! | `variables.rs` | the values of variables |
+//! | `values.rs` | local values and data sources, as one graph |
+//! | `builds.rs` | build blocks: their sources and components |
+//! | `glob.rs` | the patterns of `-only` and `-except` |
+//! | `select.rs` | which builds and post-processors the command line chooses |
+//! | `blueprint.rs` | one source of one build into what all template languages come down to |
+//! | `console.rs` | single expressions with a template's values |
+
+mod blueprint;
+mod builds;
+mod console;
+mod glob;
+mod select;
+mod values;
+mod variables;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+
+use jiff::Timestamp;
+
+use super::nodes::BuildLowering;
+use super::rendering::Renderer;
+use super::{Inputs, Selection};
+use crate::blocks::{Globals, Ground};
+use crate::catalog::Catalog;
+use crate::diagnostic::{Diagnostic, Diagnostics};
+use crate::expression::print::print;
+use crate::expression::scope::Files;
+use crate::expression::value::Value;
+use crate::graph::{Graph, Variable};
+use crate::span::Sources;
+use crate::template::hcl::HclTemplate;
+use crate::value::redactor::{PLACEHOLDER, Redactor};
+pub use builds::{BuildBlock, SourceUse, Step};
+pub use console::HclConsole;
+pub use values::DataRequest;
+pub use variables::{Given, GivenText, Variables};
+
+/// Everything beside the template that an HCL2 template's values depend on.
+#[derive(Clone, Debug)]
+pub struct HclInputs {
+    /// What the two template languages have in common; its variables are not looked at.
+    pub common: Inputs,
+    /// The folder of the template as the user named it: `path.root`.
+    pub root: String,
+    /// What gives values to variables.
+    pub given: Given,
+    /// Reads files for functions.
+    pub files: Arc<dyn Files>,
+    /// The values of data sources that were asked, by type and name.
+    pub data: BTreeMap<(String, String), Value>,
+}
+
+/// A template whose values are known.
+#[derive(Debug)]
+pub struct Evaluated {
+    /// The values that expressions may use.
+    pub globals: Arc<Globals>,
+    /// The names of sensitive variables and local values.
+    pub sensitive: BTreeSet<String>,
+    /// The data sources that have yet to be asked.
+    pub requests: Vec<DataRequest>,
+    /// The build blocks.
+    pub builds: Vec<BuildBlock>,
+}
+
+impl Evaluated {
+    /// Returns the texts that must not be shown: those inside sensitive values, and each of their lines.
+    #[must_use]
+    pub fn secrets(&self) -> Vec<String> {
+        let mut secrets = Vec::new();
+        for name in &self.sensitive {
+            let value = match name.strip_prefix("local.") {
+                Some(local) => self.globals.locals.get(local).map(|(value, _)| value),
+                None => self.globals.variables.get(name.as_str()),
+            };
+            value.into_iter().for_each(|value| collect_texts(value, &mut secrets));
+        }
+        secrets
+    }
+
+    /// Returns the variables as they may be shown.
+    #[must_use]
+    pub fn shown_variables(&self) -> BTreeMap<String, Variable> {
+        self.globals
+            .variables
+            .iter()
+            .map(|(name, value)| {
+                let is_sensitive = self.sensitive.contains(name.as_ref());
+                (name.to_string(), Variable { value: print(value), is_sensitive })
+            })
+            .collect()
+    }
+}
+
+fn collect_texts(value: &Value, texts: &mut Vec<String>) {
+    match value {
+        Value::String(text) => {
+            texts.push(text.to_string());
+            if text.contains('\n') {
+                texts.push(text.replace("\r\n", "\n"));
+                texts.extend(text.lines().filter(|line| !line.trim().is_empty()).map(str::to_owned));
+            }
+        }
+        Value::List(_, items) | Value::Set(_, items) | Value::Tuple(items) => {
+            items.iter().for_each(|item| collect_texts(item, texts));
+        }
+        Value::Map(_, members) | Value::Object(members) => {
+            members.values().for_each(|member| collect_texts(member, texts));
+        }
+        _ => {}
+    }
+}
+
+/// Works out the values of variables and nothing else: what a check of the syntax includes.
+pub fn check_variables(template: &HclTemplate, inputs: &HclInputs, sources: &Sources) -> Diagnostics {
+    let mut problems = Diagnostics::default();
+    variables::resolve(template, &inputs.given, sources, &ground(inputs), &mut problems);
+    problems
+}
+
+/// Evaluates a template as far as it can be without running anything.
+pub fn evaluate(
+    template: &HclTemplate,
+    inputs: &HclInputs,
+    catalog: &dyn Catalog,
+    sources: &Sources,
+) -> (Evaluated, Diagnostics) {
+    let mut problems = Diagnostics::default();
+    let ground = ground(inputs);
+    let resolved = variables::resolve(template, &inputs.given, sources, &ground, &mut problems);
+    resolved.check(template, &ground, &mut problems);
+    let mut sensitive = resolved.sensitive;
+    sensitive
+        .extend(template.locals.iter().filter(|local| local.is_sensitive).map(|local| format!("local.{}", local.name)));
+    let mut globals = Globals { variables: resolved.values, data: Some(BTreeMap::new()), ground, ..Globals::default() };
+    let requests = values::evaluate_values(template, &inputs.data, &mut globals, &mut problems);
+    let builds = builds::read_builds(template, &globals, catalog, &mut problems);
+    (Evaluated { globals: Arc::new(globals), sensitive, requests, builds }, problems)
+}
+
+fn ground(inputs: &HclInputs) -> Ground {
+    Ground {
+        template_directory: inputs.root.clone(),
+        working_directory: inputs.common.working_directory.clone(),
+        environment: inputs.common.environment.clone(),
+        now: Timestamp::from_nanosecond(inputs.common.now_nanoseconds).unwrap_or_default(),
+        files: inputs.files.clone(),
+        seed: inputs.common.seed,
+        drawn: AtomicU64::new(0),
+    }
+}
+
+/// Lowers a template.
+///
+/// Returns the graph, unless there are errors, the data sources that have yet to be asked, and everything that was
+/// found on the way.
+pub fn lower_hcl(
+    template: &HclTemplate,
+    inputs: &HclInputs,
+    selection: &Selection,
+    catalog: &dyn Catalog,
+    sources: &Sources,
+) -> (Option<Graph>, Vec<DataRequest>, Diagnostics) {
+    let (evaluated, mut problems) = evaluate(template, inputs, catalog, sources);
+    if template.builds.is_empty() {
+        problems.push(
+            Diagnostic::error("rpk::hcl::missing_build", "missing build block: the template builds nothing")
+                .help("add `build { sources = [\"source.TYPE.NAME\"] }`"),
+        );
+    }
+    for registry in &template.registries {
+        problems.push(
+            Diagnostic::advice("rpk::hcl::registry", "rpk publishes nothing to the HCP registry")
+                .at(registry.header(), "read past"),
+        );
+    }
+    let renderer = Renderer::without_variables(&inputs.common);
+    let selection = select::Selection::new(selection, &evaluated.builds, &mut problems);
+    let mut secrets = evaluated.secrets();
+    let mut graph = Graph::default();
+    graph.variables = evaluated.shown_variables();
+    let blueprints = blueprint::blueprints(&evaluated, &selection, catalog, sources);
+    graph.builds = blueprints.iter().map(|blueprint| blueprint.build.clone()).collect();
+    for (index, blueprint) in blueprints.iter().enumerate() {
+        let problems = &mut problems;
+        BuildLowering { catalog, renderer: &renderer, problems, secrets: &mut secrets, index, blueprint }
+            .lower_into(&mut graph);
+    }
+    graph.redactor = Redactor::new(secrets);
+    graph.late = renderer.late();
+    ((!problems.has_errors()).then_some(graph), evaluated.requests.clone(), problems)
+}
+
+/// Describes a template for people, as Packer's `inspect` does.
+#[must_use]
+pub fn inspect(evaluated: &Evaluated) -> String {
+    let redactor = Redactor::new(evaluated.secrets());
+    let quoted = |value: &Value, is_sensitive: bool| {
+        let text = if is_sensitive { PLACEHOLDER.to_owned() } else { redactor.redact(&print(value)).to_string() };
+        crate::gotemplate::quote::quote(&text)
+    };
+    let mut out = String::from("Packer Inspect: HCL2 mode\n\n> input-variables:\n\n");
+    for (name, value) in &evaluated.globals.variables {
+        let is_sensitive = evaluated.sensitive.contains(name.as_ref()) && matches!(value, Value::String(_));
+        out.push_str(&format!("var.{name}: {}\n", quoted(value, is_sensitive)));
+    }
+    out.push_str("\n> local-variables:\n\n");
+    for (name, (value, _)) in &evaluated.globals.locals {
+        out.push_str(&format!("local.{name}: {}\n", quoted(value, false)));
+    }
+    out.push_str("\n> builds:\n\n");
+    for (index, build) in evaluated.builds.iter().enumerate().filter(|(_, build)| !build.is_broken) {
+        if build.name.is_empty() {
+            out.push_str(&format!("  > <unnamed build {index}>:\n\n"));
+        } else {
+            out.push_str(&format!("  > {}:\n\n", build.name));
+        }
+        if !build.description.is_empty() {
+            out.push_str(&format!("  > Description: {}\n\n", build.description));
+        }
+        out.push_str("    sources:\n\n");
+        if build.sources.is_empty() {
+            out.push_str("\n      <no source>\n\n");
+        }
+        for source in &build.sources {
+            out.push_str(&format!("      {}.{}\n\n", source.kind, source.local_name));
+        }
+        out.push_str("    provisioners:\n\n");
+        if build.provisioners.is_empty() {
+            out.push_str("      <no provisioner>\n");
+        }
+        let shown = |step: &Step| match step.name.as_str() {
+            "" => step.component.clone(),
+            name => format!("{}.{name}", step.component),
+        };
+        for step in &build.provisioners {
+            out.push_str(&format!("      {}\n", shown(step)));
+        }
+        out.push_str("\n    post-processors:\n\n");
+        if build.sequences.is_empty() {
+            out.push_str("\n      <no post-processor>\n");
+        }
+        for (index, sequence) in build.sequences.iter().enumerate() {
+            out.push_str(&format!("      {index}:\n"));
+            for step in sequence {
+                out.push_str(&format!("        {}\n", shown(step)));
+            }
+            out.push('\n');
+        }
+        if build.sequences.is_empty() {
+            out.push('\n');
+        }
+    }
+    out
+}

@@ -1,0 +1,274 @@
+//! Local values and data sources: one graph, evaluated in the order in which they need each other.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+
+use petgraph::algo::tarjan_scc;
+use petgraph::graph::{DiGraph, NodeIndex};
+
+use crate::blocks::{BuildValues, Globals, with_scope};
+use crate::diagnostic::{Diagnostic, Diagnostics, closest};
+use crate::expression::evaluate::evaluate;
+use crate::expression::references::references;
+use crate::expression::value::Value;
+use crate::hcl::ast::{Body, Expression, StepKind, Traversal};
+use crate::span::{FileId, Span};
+use crate::template::hcl::{Declaration, HclTemplate, LocalDeclaration};
+use crate::value::usage::Usage;
+
+/// The built-in data source that gives back what it is given.
+const NULL: &str = "null";
+
+/// A data source whose values another program has to give.
+#[derive(Clone, Debug, PartialEq)]
+pub struct DataRequest {
+    /// Its type.
+    pub kind: String,
+    /// Its name.
+    pub name: String,
+    /// Its options, evaluated.
+    pub options: Value,
+    /// Its place.
+    pub span: Span,
+}
+
+/// One vertex of the graph.
+#[derive(Clone, Copy)]
+enum Vertex<'a> {
+    Local(&'a LocalDeclaration),
+    Data(&'a Declaration),
+}
+
+impl Vertex<'_> {
+    fn name(&self) -> String {
+        match self {
+            Self::Local(local) => format!("local.{}", local.name),
+            Self::Data(data) => format!("data.{}.{}", data.label(0), data.label(1)),
+        }
+    }
+
+    fn span(&self) -> Span {
+        match self {
+            Self::Local(local) => local.span,
+            Self::Data(data) => data.header(),
+        }
+    }
+
+    fn file(&self) -> FileId {
+        match self {
+            Self::Local(local) => local.file,
+            Self::Data(data) => data.file,
+        }
+    }
+
+    fn references(&self) -> Vec<&Traversal> {
+        match self {
+            Self::Local(local) => references(&local.value),
+            Self::Data(data) => body_references(&data.block.body),
+        }
+    }
+}
+
+/// Finds the names that the expressions of a body use, nested blocks included.
+fn body_references(body: &Body) -> Vec<&Traversal> {
+    let mut found: Vec<&Traversal> = body.attributes().flat_map(|attribute| references(&attribute.value)).collect();
+    found.extend(body.blocks().flat_map(|block| body_references(&block.body)));
+    found
+}
+
+/// Evaluates all local values and data sources into `globals`.
+///
+/// `known` has the values of data sources that were asked before. Returns those that have yet to be asked, the ones
+/// that need no other first.
+pub(super) fn evaluate_values(
+    template: &HclTemplate,
+    known: &BTreeMap<(String, String), Value>,
+    globals: &mut Globals,
+    problems: &mut Diagnostics,
+) -> Vec<DataRequest> {
+    let mut graph: DiGraph<Vertex<'_>, ()> = DiGraph::new();
+    let mut names: HashMap<String, NodeIndex> = HashMap::new();
+    let locals = template.locals.iter().map(Vertex::Local);
+    for vertex in template.data.iter().map(Vertex::Data).chain(locals) {
+        let name = vertex.name();
+        names.insert(name, graph.add_node(vertex));
+    }
+    let mut is_broken = false;
+    for index in graph.node_indices().collect::<Vec<_>>() {
+        let vertex = graph[index];
+        for traversal in vertex.references() {
+            let Some(name) = vertex_name(traversal) else { continue };
+            match names.get(&name) {
+                Some(target) => {
+                    graph.update_edge(index, *target, ());
+                }
+                None => {
+                    is_broken = true;
+                    problems.push(missing(&name, traversal, vertex.file(), names.keys().map(String::as_str)));
+                }
+            }
+        }
+        // A whole namespace needs everything in it.
+        if vertex.references().iter().any(|traversal| {
+            matches!(traversal.root.text.as_str(), "local" | "data") && vertex_name(traversal).is_none()
+        }) {
+            is_broken |= takes_whole(&vertex, problems);
+        }
+    }
+    // Components come after what they need, since edges lead to what is needed.
+    let components = tarjan_scc(&graph);
+    for component in &components {
+        let is_circle = component.len() > 1 || component.iter().any(|index| graph.contains_edge(*index, *index));
+        if is_circle {
+            is_broken = true;
+            let mut members: Vec<Vertex<'_>> = component.iter().map(|index| graph[*index]).collect();
+            members.sort_by_key(Vertex::span);
+            let list: Vec<String> = members.iter().map(Vertex::name).collect();
+            let mut problem = Diagnostic::error(
+                "rpk::hcl::cycle",
+                format!("failed to prepare execution graph: values need each other: {}", list.join(", ")),
+            )
+            .help("give one of them a value that needs no other");
+            for member in members.iter().take(4) {
+                problem = problem.at(member.span(), "a part of the circle");
+            }
+            problems.push(problem);
+        }
+    }
+    let mut requests = Vec::new();
+    let mut failed = is_broken;
+    for index in components.into_iter().flatten() {
+        let errors = problems.error_count();
+        match graph[index] {
+            Vertex::Local(local) => {
+                let (value, usage) = local_value(local, globals, failed, problems);
+                globals.locals.insert(Arc::from(local.name.as_str()), (value, usage));
+            }
+            Vertex::Data(data) => {
+                let (value, usage) = data_value(data, known, globals, &mut requests, problems);
+                let all = globals.data.get_or_insert_default();
+                let of_kind = all.entry(Arc::from(data.label(0))).or_default();
+                of_kind.insert(Arc::from(data.label(1)), (value, usage));
+            }
+        }
+        failed |= problems.error_count() > errors;
+    }
+    requests
+}
+
+fn local_value(
+    local: &LocalDeclaration,
+    globals: &Globals,
+    others_failed: bool,
+    problems: &mut Diagnostics,
+) -> (Value, Usage) {
+    with_scope(globals, None, BuildValues::None, &[], |scope| {
+        let mut own = Diagnostics::default();
+        let value = evaluate(&local.value, local.file, scope, &mut own);
+        // A value that failed is unknown to those that use it, so what they say comes from themselves; but names
+        // that are missing or go in circles are missing here too.
+        if !others_failed || !own.has_errors() {
+            problems.extend(own);
+        }
+        (value, scope.take_usage())
+    })
+}
+
+fn data_value(
+    data: &Declaration,
+    known: &BTreeMap<(String, String), Value>,
+    globals: &Globals,
+    requests: &mut Vec<DataRequest>,
+    problems: &mut Diagnostics,
+) -> (Value, Usage) {
+    let (kind, name) = (data.label(0).to_owned(), data.label(1).to_owned());
+    let errors = problems.error_count();
+    let (options, usage) = with_scope(globals, None, BuildValues::None, &[], |scope| {
+        let value =
+            body_value(&data.block.body, data.file, &mut |expression| evaluate(expression, data.file, scope, problems));
+        (value, scope.take_usage())
+    });
+    if problems.error_count() > errors {
+        return (Value::DYNAMIC, usage);
+    }
+    if kind == NULL {
+        let input = match &options {
+            Value::Object(members) => {
+                for name in members.keys().filter(|name| name.as_ref() != "input") {
+                    problems.push(
+                        Diagnostic::error(
+                            "rpk::hcl::unsupported_argument",
+                            format!("unsupported argument: data source `null` has no argument `{name}`"),
+                        )
+                        .at(data.header(), "in this block")
+                        .help("it takes `input` and gives the same as `output`"),
+                    );
+                }
+                members.get("input").cloned()
+            }
+            _ => None,
+        };
+        let output = input.unwrap_or(Value::Null(crate::expression::types::Type::Dynamic));
+        return (Value::object([(Arc::from("output"), output)]), usage);
+    }
+    if let Some(value) = known.get(&(kind.clone(), name.clone())) {
+        return (value.clone(), usage);
+    }
+    if options.is_wholly_known() {
+        requests.push(DataRequest { kind, name, options, span: data.header() });
+    }
+    (Value::DYNAMIC, usage)
+}
+
+/// Evaluates a body whose options nobody here knows: attributes by name, blocks as lists of objects.
+fn body_value(body: &Body, file: FileId, evaluate: &mut dyn FnMut(&Expression) -> Value) -> Value {
+    let mut members: BTreeMap<Arc<str>, Value> = BTreeMap::new();
+    for attribute in body.attributes() {
+        members.insert(Arc::from(attribute.name.text.as_str()), evaluate(&attribute.value));
+    }
+    let mut blocks: BTreeMap<Arc<str>, Vec<Value>> = BTreeMap::new();
+    for block in body.blocks() {
+        let value = body_value(&block.body, file, evaluate);
+        blocks.entry(Arc::from(block.kind.text.as_str())).or_default().push(value);
+    }
+    members.extend(blocks.into_iter().map(|(kind, items)| (kind, Value::tuple(items))));
+    Value::object(members)
+}
+
+/// Names the vertex that a traversal leads to, if it leads to one.
+fn vertex_name(traversal: &Traversal) -> Option<String> {
+    let step = |index: usize| match traversal.steps.get(index).map(|step| &step.kind) {
+        Some(StepKind::Attribute(name) | StepKind::Key(name)) => Some(name.as_str()),
+        _ => None,
+    };
+    match traversal.root.text.as_str() {
+        "local" => Some(format!("local.{}", step(0)?)),
+        "data" => Some(format!("data.{}.{}", step(0)?, step(1)?)),
+        _ => None,
+    }
+}
+
+/// Refuses a namespace as a whole where Packer crashes.
+fn takes_whole(vertex: &Vertex<'_>, problems: &mut Diagnostics) -> bool {
+    let whole = vertex
+        .references()
+        .into_iter()
+        .find(|traversal| traversal.root.text == "data" && vertex_name(traversal).is_none());
+    let Some(whole) = whole else { return false };
+    problems.push(
+        Diagnostic::error("rpk::hcl::whole_namespace", "a data source needs its type and its name")
+            .at(crate::template::hcl::place(vertex.file(), whole.root.span), "expected `data.TYPE.NAME`"),
+    );
+    true
+}
+
+fn missing<'a>(name: &str, traversal: &Traversal, file: FileId, known: impl Iterator<Item = &'a str>) -> Diagnostic {
+    let what = if name.starts_with("local.") { "local value" } else { "data source" };
+    let mut problem = Diagnostic::error(
+        "rpk::hcl::missing_value",
+        format!("failed to prepare execution graph: there is no {what} `{name}`"),
+    )
+    .at(crate::template::hcl::place(file, traversal.root.span), "used here");
+    problem.help = closest(name, known).map(|close| format!("did you mean `{close}`?"));
+    problem
+}
