@@ -264,7 +264,6 @@ impl<'a> Run<'a> {
         let (Some(source), Some(input)) = (source, input) else {
             return Err(Failure::new("there is no artifact to work on"));
         };
-        let post_processor = self.registry.post_processor(&node.component, &node.settings)?;
         // What goes in is destroyed right away, except for the builder's artifact, which other sequences share, and
         // what its maker has just passed on and keeps, as a manifest does.
         let discards = !node.keeps_input && source.kind != NodeKind::Capture && !self.keeps_what_it_passes_on(source);
@@ -272,6 +271,8 @@ impl<'a> Run<'a> {
         let mut data = (*ctx.data).clone();
         data.extend(input.data.clone());
         let ctx = NodeContext { data: Arc::new(data), ..ctx.clone() };
+        let settings = self.registry.settings(node, &ctx.data)?;
+        let post_processor = self.registry.post_processor(&node.component, &settings)?;
         Ok(async move {
             let output = post_processor.process(&ctx, &input).await?;
             if let Some(maker) = maker {
@@ -595,7 +596,8 @@ fn machine_task(
     if node.kind == NodeKind::Capture {
         return Ok(async move { machine.capture(&ctx).await.map(Product::Artifact) }.boxed());
     }
-    let provisioner = registry.provisioner(&node.component, &node.settings)?;
+    let settings = registry.settings(node, &ctx.data)?;
+    let provisioner = registry.provisioner(&node.component, &settings)?;
     let conduct = node.conduct.clone();
     Ok(async move {
         lane::provision(&ctx, provisioner.as_ref(), machine.as_ref(), &conduct).await?;

@@ -47,6 +47,21 @@ pub(crate) async fn provision(
     machine: &dyn Machine,
     conduct: &Conduct,
 ) -> Outcome<()> {
+    match attempts(ctx, provisioner, machine, conduct).await {
+        Err(failure) if failure.kind == FailureKind::Failed && conduct.continue_on_error => {
+            ctx.complain(format!("Provisioner failed with \"{failure}\"; going on, as `continue_on_error` says")).await;
+            Ok(())
+        }
+        ended => ended,
+    }
+}
+
+async fn attempts(
+    ctx: &NodeContext,
+    provisioner: &dyn Provisioner,
+    machine: &dyn Machine,
+    conduct: &Conduct,
+) -> Outcome<()> {
     let mut attempts_left = conduct.max_retries;
     loop {
         match attempt(ctx, provisioner, machine, conduct).await {

@@ -1,8 +1,10 @@
 //! The table of components, and the answers to the planner's questions about them.
 
-use std::collections::HashMap;
+use std::borrow::Cow;
+use std::collections::{BTreeMap, HashMap};
 
 use rpk_planner::catalog::{Catalog, ComponentKind, ComponentSpec, Settings, known_components};
+use rpk_planner::graph::{Node, NodeKind};
 
 use crate::builder::{BUILDERS, Builder, BuilderType};
 use crate::failure::{Failure, Outcome};
@@ -105,6 +107,23 @@ impl Registry {
     pub fn post_processor(&self, name: &str, settings: &Settings) -> Outcome<Box<dyn PostProcessor>> {
         let found = self.post_processors.get(name);
         found.ok_or_else(|| self.missing(ComponentKind::PostProcessor, name))?.configure(settings)
+    }
+
+    /// Returns a node's options, those that depend on the machine worked out with what it has given.
+    ///
+    /// # Errors
+    ///
+    /// Fails if an option cannot be worked out, or no longer fits the component.
+    pub fn settings<'n>(&self, node: &'n Node, data: &BTreeMap<String, String>) -> Outcome<Cow<'n, Settings>> {
+        let Some(deferred) = &node.deferred else { return Ok(Cow::Borrowed(&node.settings)) };
+        let kind = match node.kind {
+            NodeKind::Boot | NodeKind::Capture => ComponentKind::Builder,
+            NodeKind::Provision { .. } | NodeKind::ErrorCleanup => ComponentKind::Provisioner,
+            NodeKind::PostProcess { .. } => ComponentKind::PostProcessor,
+        };
+        let spec = self.find(kind, &node.component).ok_or_else(|| self.missing(kind, &node.component))?;
+        let settings = deferred.settings(spec, data);
+        settings.map(Cow::Owned).map_err(|reason| Failure::new(reason).context("working out the options"))
     }
 
     fn missing(&self, kind: ComponentKind, name: &str) -> Failure {

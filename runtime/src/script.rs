@@ -15,7 +15,7 @@ pub(crate) fn environment(
     env: &BTreeMap<String, String>,
 ) -> BTreeMap<String, String> {
     let mut all = BTreeMap::from([
-        ("PACKER_BUILD_NAME".to_owned(), ctx.build.name.clone()),
+        ("PACKER_BUILD_NAME".to_owned(), ctx.build.source_name.clone()),
         ("PACKER_BUILDER_TYPE".to_owned(), ctx.build.builder_type.clone()),
     ]);
     for (variable, name) in [

@@ -28,8 +28,9 @@ const HCL_HELP: &str = "A line is an expression as templates have it, such as va
 pub fn run(arguments: &ConsoleArguments) -> Exit {
     let screen = Screen::new(&arguments.output);
     let has_template = arguments.template.template.is_some();
-    let read = has_template.then(|| input::read(&arguments.template));
-    if let Some(read) = &read {
+    let mut read = has_template.then(|| input::read(&arguments.template));
+    if let Some(read) = &mut read {
+        read.check_variables(&arguments.template, report::now_nanoseconds());
         screen.diagnostics(&read.sources, &read.diagnostics);
         if read.diagnostics.has_errors() {
             return Exit::Failure;

@@ -12,7 +12,8 @@ use crate::{input, report};
 
 /// Prints what a template consists of; nothing is rendered or checked beyond its form.
 pub fn run(arguments: &InspectArguments) -> Exit {
-    let read = input::read(&arguments.template);
+    let mut read = input::read(&arguments.template);
+    read.check_variables(&arguments.template, report::now_nanoseconds());
     let screen = Screen::new(&arguments.output);
     screen.note(read.note.as_deref());
     screen.diagnostics(&read.sources, &read.diagnostics);

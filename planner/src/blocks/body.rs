@@ -43,6 +43,8 @@ pub struct Place {
     pub source_name: String,
     /// What `build` has; none outside of provisioners and post-processors.
     pub build: Option<BTreeMap<Arc<str>, Value>>,
+    /// Whether the builder may have more names than those, since nobody here knows it.
+    pub build_is_open: bool,
 }
 
 /// Options that were worked out.
@@ -68,7 +70,11 @@ impl ComponentBody {
         sources: Option<&Sources>,
         problems: &mut Diagnostics,
     ) -> Settled {
-        let build = at.build.clone().map_or(BuildValues::None, BuildValues::Known);
+        let build = match at.build.clone() {
+            None => BuildValues::None,
+            Some(values) if at.build_is_open => BuildValues::Open(values),
+            Some(values) => BuildValues::Known(values),
+        };
         let names = Some((at.source_type.as_str(), at.source_name.as_str()));
         with_scope(globals, names, build, &self.iterators, |scope| {
             let mut settler = Settler { sources, problems, origins: Vec::new() };

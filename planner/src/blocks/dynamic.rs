@@ -32,8 +32,6 @@ pub(crate) struct Expanded<'a> {
     pub header: crate::span::Span,
     /// The iterators that its expressions may use.
     pub iterators: Vec<(Arc<str>, Value)>,
-    /// Whether it was unknown how often the block is there; it stands here once.
-    pub is_uncertain: bool,
 }
 
 /// Returns the blocks of a body in their order, `dynamic` ones expanded.
@@ -55,7 +53,6 @@ pub(crate) fn expand<'a>(
                 body: &block.body,
                 header: place(file, block.header),
                 iterators: scope.iterators().to_vec(),
-                is_uncertain: false,
             });
         }
     }
@@ -165,7 +162,6 @@ fn turns<'a>(
             body: &content.body,
             header,
             iterators,
-            is_uncertain: !collection.is_known(),
         });
     }
 }

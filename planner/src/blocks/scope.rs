@@ -19,6 +19,8 @@ pub(crate) enum BuildValues {
     None,
     /// These names and values; only `name` is final.
     Known(BTreeMap<Arc<str>, Value>),
+    /// These, and any other name, since the builder is not known here.
+    Open(BTreeMap<Arc<str>, Value>),
 }
 
 /// The names that expressions of one place may use.
@@ -220,18 +222,21 @@ struct Build {
 
 impl Namespace for Build {
     fn member(&self, name: &str) -> Option<Value> {
-        let BuildValues::Known(values) = &self.values else { return None };
-        let value = values.get(name)?;
+        let value = match &self.values {
+            BuildValues::None => return None,
+            BuildValues::Known(values) => values.get(name)?.clone(),
+            BuildValues::Open(values) => values.get(name).cloned().unwrap_or_else(|| Value::string("<unknown>")),
+        };
         if name != "name" {
             self.is_touched.set(true);
         }
-        Some(value.clone())
+        Some(value)
     }
 
     fn whole(&self) -> Value {
         match &self.values {
             BuildValues::None => Value::Unknown(Type::object([])),
-            BuildValues::Known(values) => {
+            BuildValues::Known(values) | BuildValues::Open(values) => {
                 self.is_touched.set(true);
                 Value::object(values.clone())
             }

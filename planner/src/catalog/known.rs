@@ -68,6 +68,22 @@ const POST_PROCESSORS: &[(&str, &[&str])] = &[
     ("yandex", &["yandex-export", "yandex-import"]),
 ];
 
+/// Families of data sources.
+const DATA_SOURCES: &[(&str, &[&str])] = &[
+    ("amazon", &["amazon-ami", "amazon-parameterstore", "amazon-secretsmanager"]),
+    ("azure", &["azure-keyvaultsecret"]),
+    ("git", &["git-commit", "git-repository", "git-tree"]),
+    ("github", &["github-release"]),
+    ("googlecompute", &["googlecompute-image", "googlecompute-secretsmanager"]),
+    (
+        "packer",
+        &["hcp-packer-artifact", "hcp-packer-image", "hcp-packer-iteration", "hcp-packer-version", "http", "null"],
+    ),
+    ("proxmox", &["proxmox-virtual-machine"]),
+    ("sshkey", &["sshkey"]),
+    ("vsphere", &["vsphere-virtualmachine"]),
+];
+
 /// Describes every Packer component that is known by name only.
 #[must_use]
 pub fn known_components() -> Vec<ComponentSpec> {
@@ -75,6 +91,7 @@ pub fn known_components() -> Vec<ComponentSpec> {
         (ComponentKind::Builder, BUILDERS),
         (ComponentKind::Provisioner, PROVISIONERS),
         (ComponentKind::PostProcessor, POST_PROCESSORS),
+        (ComponentKind::DataSource, DATA_SOURCES),
     ];
     let mut specs = Vec::new();
     for (kind, families) in kinds {
@@ -87,7 +104,7 @@ pub fn known_components() -> Vec<ComponentSpec> {
                 ));
                 match kind {
                     ComponentKind::Builder => spec = spec.captures(|_| ArtifactKind::Unknown),
-                    ComponentKind::Provisioner => {}
+                    ComponentKind::Provisioner | ComponentKind::DataSource => {}
                     ComponentKind::PostProcessor => {
                         spec = spec.flow(ArtifactFlow {
                             takes: &[],

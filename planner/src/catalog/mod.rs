@@ -37,6 +37,8 @@ pub enum ComponentKind {
     Provisioner,
     /// Takes an artifact and gives one.
     PostProcessor,
+    /// Gives values that templates use.
+    DataSource,
 }
 
 impl fmt::Display for ComponentKind {
@@ -45,6 +47,7 @@ impl fmt::Display for ComponentKind {
             Self::Builder => "builder",
             Self::Provisioner => "provisioner",
             Self::PostProcessor => "post-processor",
+            Self::DataSource => "data source",
         })
     }
 }

@@ -90,9 +90,8 @@ pub fn convert(value: &Value, kind: &Type) -> Result<Value, ConvertError> {
 }
 
 fn elements(items: &[Value], element: &Type, word: &str) -> Result<(Type, Vec<Value>), ConvertError> {
-    let wanted = common(items.iter(), element).ok_or_else(|| {
-        ConvertError::new(format!("all {word} elements must have the same type"))
-    })?;
+    let wanted = common(items.iter(), element)
+        .ok_or_else(|| ConvertError::new(format!("all {word} elements must have the same type")))?;
     let converted: Result<Vec<Value>, ConvertError> = items
         .iter()
         .enumerate()
@@ -172,7 +171,13 @@ fn object(
         names => {
             let mut list = String::new();
             for (index, name) in names.iter().enumerate() {
-                let joint = if index == 0 { "" } else if index + 1 == names.len() { " and " } else { ", " };
+                let joint = if index == 0 {
+                    ""
+                } else if index + 1 == names.len() {
+                    " and "
+                } else {
+                    ", "
+                };
                 let _ = write!(list, "{joint}\"{name}\"");
             }
             Err(ConvertError::new(format!("attributes {list} are required")))
@@ -200,7 +205,9 @@ fn check(from: &Type, to: &Type) -> Result<(), ConvertError> {
             attributes.values().try_for_each(|attribute| check(from, &attribute.kind))
         }
         (Type::Object(from), Type::Object(to)) => to.iter().try_for_each(|(name, attribute)| match from.get(name) {
-            Some(own) => check(&own.kind, &attribute.kind).map_err(|error| error.inside(&format!("attribute \"{name}\""))),
+            Some(own) => {
+                check(&own.kind, &attribute.kind).map_err(|error| error.inside(&format!("attribute \"{name}\"")))
+            }
             None if attribute.is_optional => Ok(()),
             None => Err(ConvertError::new(format!("attribute \"{name}\" is required"))),
         }),
@@ -329,10 +336,7 @@ mod tests {
             (vec![Type::Number, Type::Dynamic], Some(Type::Dynamic)),
             (vec![tuple(&[Type::Number, Type::Number]), tuple(&[Type::Number])], Some(Type::list(Type::Number))),
             (
-                vec![
-                    Type::object([(Arc::from("a"), Type::Number)]),
-                    Type::object([(Arc::from("b"), Type::Number)]),
-                ],
+                vec![Type::object([(Arc::from("a"), Type::Number)]), Type::object([(Arc::from("b"), Type::Number)])],
                 Some(Type::map(Type::Number)),
             ),
             (vec![Type::list(Type::Bool), Type::String], None),

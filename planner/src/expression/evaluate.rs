@@ -96,7 +96,9 @@ impl<'a> Evaluator<'a> {
             ExpressionKind::Unary(unary) => self.unary(unary),
             ExpressionKind::Binary(binary) => self.binary(binary),
             ExpressionKind::Conditional(conditional) => self.conditional(conditional),
-            ExpressionKind::Tuple(items) => Value::tuple(items.iter().map(|item| self.expression(item)).collect::<Vec<_>>()),
+            ExpressionKind::Tuple(items) => {
+                Value::tuple(items.iter().map(|item| self.expression(item)).collect::<Vec<_>>())
+            }
             ExpressionKind::Object(items) => self.object(items),
             ExpressionKind::ForTuple(inner) => self.for_tuple(inner),
             ExpressionKind::ForObject(inner) => self.for_object(inner),
@@ -112,7 +114,9 @@ impl<'a> Evaluator<'a> {
             Literal::Bool(flag) => Value::Bool(*flag),
             Literal::Number(text) => match Number::parse(text) {
                 Some(number) => Value::Number(number),
-                None => self.fail("rpk::hcl::number", format!("`{text}` is too large or too small"), span, "this number"),
+                None => {
+                    self.fail("rpk::hcl::number", format!("`{text}` is too large or too small"), span, "this number")
+                }
             },
         }
     }
@@ -170,7 +174,6 @@ impl<'a> Evaluator<'a> {
             }
         }
     }
-
 }
 
 /// Names of an iteration laid over the names around it.

@@ -99,7 +99,9 @@ mod tests {
 
     #[test]
     fn iteration_variables_are_no_references() {
-        let parsed = parse_expression(r#"[for k, v in local.a : "${v}${var.b[k]}" if v != data.c.d] == v ? x[*].y : "%{for z in q}${z}%{endfor}""#);
+        let parsed = parse_expression(
+            r#"[for k, v in local.a : "${v}${var.b[k]}" if v != data.c.d] == v ? x[*].y : "%{for z in q}${z}%{endfor}""#,
+        );
         let names: Vec<&str> = references(&parsed.tree).iter().map(|traversal| traversal.root.text.as_str()).collect();
         assert_eq!(names, ["local", "var", "data", "v", "x", "q"]);
     }

@@ -114,7 +114,8 @@ impl Reader<'_> {
     }
 
     fn kind(&mut self, expression: &Expression) -> Option<(Type, Defaults)> {
-        const WORDS: &str = "the types are string, number, bool, any, list(T), set(T), map(T), tuple([T]) and object({…})";
+        const WORDS: &str =
+            "the types are string, number, bool, any, list(T), set(T), map(T), tuple([T]) and object({…})";
         match &expression.kind {
             ExpressionKind::Traversal(traversal) if traversal.steps.is_empty() => {
                 let kind = match traversal.root.text.as_str() {
@@ -166,7 +167,11 @@ impl Reader<'_> {
             }
             "tuple" => {
                 let ExpressionKind::Tuple(items) = &argument.kind else {
-                    return self.invalid(argument.span, "`tuple` takes a list of types", "write `tuple([string, number])`");
+                    return self.invalid(
+                        argument.span,
+                        "`tuple` takes a list of types",
+                        "write `tuple([string, number])`",
+                    );
                 };
                 let mut defaults = Defaults::default();
                 let mut kinds = Vec::new();
@@ -199,7 +204,9 @@ impl Reader<'_> {
                 ObjectKey::Expression(key) => match &key.kind {
                     ExpressionKind::Template(template) => match template.as_literal() {
                         Some(text) => text,
-                        None => return self.invalid(key.span, "an attribute's name is a plain word", "write a plain word"),
+                        None => {
+                            return self.invalid(key.span, "an attribute's name is a plain word", "write a plain word");
+                        }
                     },
                     _ => return self.invalid(key.span, "an attribute's name is a plain word", "write a plain word"),
                 },

@@ -142,7 +142,9 @@ impl Value {
             (Self::Map(_, left) | Self::Object(left), Self::Map(_, right) | Self::Object(right)) => {
                 let pairs = left.iter().zip(right.iter());
                 pairs
-                    .map(|((left_key, left), (right_key, right))| left_key.cmp(right_key).then_with(|| left.order(right)))
+                    .map(|((left_key, left), (right_key, right))| {
+                        left_key.cmp(right_key).then_with(|| left.order(right))
+                    })
                     .find(|order| order.is_ne())
                     .unwrap_or_else(|| left.len().cmp(&right.len()))
             }

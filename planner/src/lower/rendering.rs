@@ -118,7 +118,7 @@ impl Renderer {
         let mut context = self.surroundings.context(Phase::Plugin, Some(build.names()), &self.no_environment, &random);
         context.resource_names = resource_names(&spec.name);
         let data = match spec.kind {
-            ComponentKind::Builder => Data::Nil,
+            ComponentKind::Builder | ComponentKind::DataSource => Data::Nil,
             ComponentKind::Provisioner | ComponentKind::PostProcessor => placeholder_data(announced),
         };
         let mut texts = Texts { context, data, problems, is_late: false };

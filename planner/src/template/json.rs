@@ -6,10 +6,10 @@
 
 use std::collections::HashMap;
 
-use super::{Builder, Filter, Nanoseconds, Override, PostProcessor, Provisioner, Template, Variable, json_text};
+use super::{Builder, Filter, Nanoseconds, Override, PostProcessor, Provisioner, Template, Variable};
 use crate::diagnostic::{Diagnostic, Diagnostics, closest};
 use crate::span::{FileId, Sources, Span};
-use crate::value::{Map, Setting, Value, duration, number_text};
+use crate::value::{Map, Setting, Value, duration, json_text, number_text};
 
 /// The keys that a template's root may have.
 const ROOT_KEYS: [&str; 10] = [

@@ -5,13 +5,11 @@
 //! | `hcl/` | reads HCL2 templates into [`hcl::HclTemplate`] |
 //! | `json.rs` | legacy JSON templates into [`Template`] |
 //! | `variable_file.rs` | files given by `-var-file` |
-//! | `json_text.rs` | JSON text into values with places |
 //!
 //! Texts that may hold `{{ … }}` are kept as they are; [`lower`](crate::lower) renders them.
 
 pub mod hcl;
 pub mod json;
-mod json_text;
 pub mod variable_file;
 
 use crate::span::Span;

@@ -1,9 +1,8 @@
 //! Files given by `-var-file`: a JSON object of strings. Of a name that stands there twice the last value counts.
 
-use super::json_text;
 use crate::diagnostic::{Diagnostic, Diagnostics};
 use crate::span::{FileId, Sources};
-use crate::value::Value;
+use crate::value::{Value, json_text};
 
 /// Reads a variable file into names and values, in the written order.
 ///

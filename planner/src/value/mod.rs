@@ -5,6 +5,7 @@
 //! | `duration.rs` | lengths of time in Go's form |
 //! | `functions/` | the functions that `{{ … }}` may call |
 //! | `interpolation.rs` | texts with `{{ … }}`: what they may use when, and how they are rendered |
+//! | `json_text.rs` | JSON text into values with places |
 //! | `redactor.rs` | keeping sensitive values out of what is shown |
 //! | `usage.rs` | what the working out of a value has asked for |
 //! | `variables.rs` | the final values of user variables |
@@ -14,6 +15,7 @@
 pub mod duration;
 pub mod functions;
 pub mod interpolation;
+pub mod json_text;
 pub mod redactor;
 pub mod usage;
 pub mod variables;

@@ -84,7 +84,7 @@ impl PostProcessor for Config {
             let mut files = input.files.clone();
             for kind in &self.checksum_types {
                 let fields = [
-                    ("BuildName", ctx.build.name.as_str()),
+                    ("BuildName", ctx.build.source_name.as_str()),
                     ("BuilderType", ctx.build.builder_type.as_str()),
                     ("ChecksumType", kind.as_str()),
                 ];

@@ -104,7 +104,7 @@ impl PostProcessor for Config {
             let files: Vec<FileRecord> = files.collect();
             let now = jiff::Timestamp::now().as_second();
             let record = Record {
-                name: ctx.build.name.clone(),
+                name: ctx.build.source_name.clone(),
                 builder_type: ctx.build.builder_type.clone(),
                 build_time: (!self.strip_time).then_some(now),
                 files: (!files.is_empty()).then_some(files),

@@ -42,7 +42,9 @@ impl Evaluator<'_> {
                 }
                 let help = match closest(name, names) {
                     Some(close) => format!("did you mean `{close}`?"),
-                    None => format!("for a value of your own write `var.{name}` or `local.{name}`, for a text use quotes; in a shell command write `$${{{name}}}`"),
+                    None => format!(
+                        "for a value of your own write `var.{name}` or `local.{name}`, for a text use quotes; in a shell command write `$${{{name}}}`"
+                    ),
                 };
                 let place = self.place(traversal.root.span);
                 self.problems.push(
@@ -95,7 +97,9 @@ impl Evaluator<'_> {
                     let key = self.constant(literal, step.span);
                     // In the old form `.0` takes an attribute of an object, too.
                     match (&value, literal) {
-                        (Value::Map(..) | Value::Object(_), Literal::Number(text)) if value.members().is_some_and(|all| all.contains_key(text.as_str())) => {
+                        (Value::Map(..) | Value::Object(_), Literal::Number(text))
+                            if value.members().is_some_and(|all| all.contains_key(text.as_str())) =>
+                        {
                             self.index(&value, &Value::string(text), step.span)
                         }
                         _ => self.index(&value, &key, step.span),
@@ -165,7 +169,9 @@ impl Evaluator<'_> {
             Type::Map(element) => {
                 let key = match convert(key, &Type::String) {
                     Ok(key) => key,
-                    Err(error) => return self.fail(INVALID, format!("invalid index: {error}"), span, "cannot be a key"),
+                    Err(error) => {
+                        return self.fail(INVALID, format!("invalid index: {error}"), span, "cannot be a key");
+                    }
                 };
                 match (collection.members(), key.as_text()) {
                     (Some(members), Some(text)) => match members.get(text) {
@@ -183,7 +189,9 @@ impl Evaluator<'_> {
             Type::Object(attributes) => {
                 let key = match convert(key, &Type::String) {
                     Ok(key) => key,
-                    Err(error) => return self.fail(INVALID, format!("invalid index: {error}"), span, "cannot be a key"),
+                    Err(error) => {
+                        return self.fail(INVALID, format!("invalid index: {error}"), span, "cannot be a key");
+                    }
                 };
                 let Some(text) = key.as_text() else { return Value::DYNAMIC };
                 match (collection.members(), attributes.get(text)) {

@@ -125,7 +125,9 @@ impl Evaluator<'_> {
                 let at = call.arguments.get(index).or(call.arguments.last()).map_or(span, |argument| argument.span);
                 self.fail(
                     "rpk::hcl::invalid_argument",
-                    format!("invalid function argument: invalid value for \"{parameter}\" parameter of `{name}`: {message}"),
+                    format!(
+                        "invalid function argument: invalid value for \"{parameter}\" parameter of `{name}`: {message}"
+                    ),
                     at,
                     "this argument",
                 )

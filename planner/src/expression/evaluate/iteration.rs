@@ -83,7 +83,9 @@ impl Evaluator<'_> {
             if !group.is_empty() && !inner.groups {
                 side.fail(
                     "rpk::hcl::duplicate_key",
-                    format!("duplicate object key: two elements have the key \"{key}\"; `...` after the value groups them"),
+                    format!(
+                        "duplicate object key: two elements have the key \"{key}\"; `...` after the value groups them"
+                    ),
                     key_expression.span,
                     "not unique",
                 );
@@ -135,7 +137,12 @@ impl Evaluator<'_> {
             return None;
         }
         if value.is_null() {
-            self.fail("rpk::hcl::null_condition", "condition is null: the 'if' clause must be true or false", condition.span, "is null");
+            self.fail(
+                "rpk::hcl::null_condition",
+                "condition is null: the 'if' clause must be true or false",
+                condition.span,
+                "is null",
+            );
             return None;
         }
         match convert(&value, &Type::Bool) {

@@ -59,7 +59,9 @@ impl Evaluator<'_> {
                 let mut text = Some(String::new());
                 for turn in &turns {
                     let piece = self
-                        .turn(turn, inner.key_variable.as_ref(), &inner.value_variable, |side| side.text_of(&inner.body))
+                        .turn(turn, inner.key_variable.as_ref(), &inner.value_variable, |side| {
+                            side.text_of(&inner.body)
+                        })
                         .flatten();
                     text = text.zip(piece).map(|(text, piece)| text + &piece);
                 }

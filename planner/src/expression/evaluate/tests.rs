@@ -27,13 +27,12 @@ impl Scope for Names<'_> {
 }
 
 fn evaluated(text: &str) -> Result<Value, String> {
-    let object = |pairs: &[(&str, Value)]| {
-        Value::object(pairs.iter().map(|(name, value)| (Arc::from(*name), value.clone())))
-    };
-    let ls = Value::list(Type::object([(Arc::from("a"), Type::Number)]), [
-        object(&[("a", Value::number(1_i64))]),
-        object(&[("a", Value::number(2_i64))]),
-    ]);
+    let object =
+        |pairs: &[(&str, Value)]| Value::object(pairs.iter().map(|(name, value)| (Arc::from(*name), value.clone())));
+    let ls = Value::list(
+        Type::object([(Arc::from("a"), Type::Number)]),
+        [object(&[("a", Value::number(1_i64))]), object(&[("a", Value::number(2_i64))])],
+    );
     let unknown = |kind: Type| Value::Unknown(kind);
     let values = [
         ("var", object(&[("ls", ls), ("text", Value::string("abc"))])),

@@ -55,8 +55,10 @@ pub(super) fn blueprints<'a>(
                 source_name: source.name.clone(),
                 builder_type: source.kind.clone(),
             };
-            let announced = catalog.find(ComponentKind::Builder, &source.kind).map_or(&[][..], |spec| spec.build_data);
-            Layout { evaluated, selection, sources, block, source, announced }.blueprint(build)
+            let spec = catalog.find(ComponentKind::Builder, &source.kind);
+            let announced = spec.map_or(&[][..], |spec| spec.build_data);
+            let is_open = spec.is_some_and(|spec| spec.is_open);
+            Layout { evaluated, selection, sources, block, source, announced, is_open }.blueprint(build)
         })
         .collect()
 }
@@ -68,6 +70,8 @@ struct Layout<'a, 's> {
     block: &'a BuildBlock,
     source: &'a SourceUse,
     announced: &'s [&'s str],
+    /// Whether the builder may give more data than is known here.
+    is_open: bool,
 }
 
 impl<'a> Layout<'a, '_> {
@@ -133,7 +137,12 @@ impl<'a> Layout<'a, '_> {
         build: Option<BTreeMap<Arc<str>, Value>>,
         span: Span,
     ) -> Options<'a> {
-        let place = Place { source_type: self.source.kind.clone(), source_name: self.source.local_name.clone(), build };
+        let place = Place {
+            source_type: self.source.kind.clone(),
+            source_name: self.source.local_name.clone(),
+            build,
+            build_is_open: self.is_open,
+        };
         let globals = &self.evaluated.globals;
         Options::Body(Box::new(BlockOptions { body, place, globals, sources: self.sources, span }))
     }

@@ -6,6 +6,7 @@
 //! | `values.rs` | local values and data sources, as one graph |
 //! | `builds.rs` | build blocks: their sources and components |
 //! | `glob.rs` | the patterns of `-only` and `-except` |
+//! | `registry.rs` | what describes an HCP registry, which is checked and then read past |
 //! | `select.rs` | which builds and post-processors the command line chooses |
 //! | `blueprint.rs` | one source of one build into what all template languages come down to |
 //! | `console.rs` | single expressions with a template's values |
@@ -14,6 +15,7 @@ mod blueprint;
 mod builds;
 mod console;
 mod glob;
+mod registry;
 mod select;
 mod values;
 mod variables;
@@ -140,7 +142,10 @@ pub fn evaluate(
     sensitive
         .extend(template.locals.iter().filter(|local| local.is_sensitive).map(|local| format!("local.{}", local.name)));
     let mut globals = Globals { variables: resolved.values, data: Some(BTreeMap::new()), ground, ..Globals::default() };
-    let requests = values::evaluate_values(template, &inputs.data, &mut globals, &mut problems);
+    let requests = values::evaluate_values(template, &inputs.data, catalog, &mut globals, &mut problems);
+    for registry in &template.registries {
+        registry::check(registry, &globals, &mut problems);
+    }
     let builds = builds::read_builds(template, &globals, catalog, &mut problems);
     (Evaluated { globals: Arc::new(globals), sensitive, requests, builds }, problems)
 }

@@ -7,6 +7,7 @@ use petgraph::algo::tarjan_scc;
 use petgraph::graph::{DiGraph, NodeIndex};
 
 use crate::blocks::{BuildValues, Globals, with_scope};
+use crate::catalog::{Catalog, ComponentKind};
 use crate::diagnostic::{Diagnostic, Diagnostics, closest};
 use crate::expression::evaluate::evaluate;
 use crate::expression::references::references;
@@ -83,9 +84,20 @@ fn body_references(body: &Body) -> Vec<&Traversal> {
 pub(super) fn evaluate_values(
     template: &HclTemplate,
     known: &BTreeMap<(String, String), Value>,
+    catalog: &dyn Catalog,
     globals: &mut Globals,
     problems: &mut Diagnostics,
 ) -> Vec<DataRequest> {
+    for data in &template.data {
+        let kind = data.label(0);
+        if catalog.find(ComponentKind::DataSource, kind).is_none() {
+            let mut problem = Diagnostic::error("rpk::hcl::unknown_data", format!("unknown data type `{kind}`"))
+                .at(data.header(), "there is no such data source");
+            problem.help =
+                closest(kind, catalog.names(ComponentKind::DataSource)).map(|close| format!("did you mean `{close}`?"));
+            problems.push(problem);
+        }
+    }
     let mut graph: DiGraph<Vertex<'_>, ()> = DiGraph::new();
     let mut names: HashMap<String, NodeIndex> = HashMap::new();
     let locals = template.locals.iter().map(Vertex::Local);

@@ -4,7 +4,6 @@
 //! Inside components everything but `dynamic` is read as an argument, and the component's options decide later.
 //! Texts are templates, as the syntax has it.
 
-use super::super::json_text::{self, Duplicates};
 use crate::diagnostic::{Diagnostic, Diagnostics};
 use crate::hcl::ast::{
     Attribute, Block, Body, Delimiter, Expression, ExpressionKind, Identifier, Item, Label, Literal, ObjectItem,
@@ -12,6 +11,7 @@ use crate::hcl::ast::{
 };
 use crate::hcl::{Parsed, Span as Place, parse_expression, parse_template, relocate};
 use crate::span::{FileId, Sources, Span};
+use crate::value::json_text::{self, Duplicates};
 use crate::value::{Entry, Map, Setting, Value};
 
 /// What a body is of, which decides what in it is a block.

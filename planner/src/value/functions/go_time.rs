@@ -7,7 +7,7 @@ use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
 
 /// The layout of `isotime` without arguments.
-pub(super) const RFC_3339: &str = "2006-01-02T15:04:05Z07:00";
+pub(crate) const RFC_3339: &str = "2006-01-02T15:04:05Z07:00";
 
 const MONTHS: [&str; 12] = [
     "January",
@@ -106,7 +106,7 @@ const PARTS: [(&str, Part); 37] = [
 ];
 
 /// Formats `instant` as the example time `Mon Jan 2 15:04:05 MST 2006` is written in `layout`.
-pub(super) fn format(layout: &str, instant: Timestamp) -> String {
+pub(crate) fn format(layout: &str, instant: Timestamp) -> String {
     let time = instant.to_zoned(TimeZone::UTC).datetime();
     let mut out = String::with_capacity(layout.len());
     let mut rest = layout;
@@ -194,7 +194,7 @@ fn push_number(out: &mut String, number: i64, padding: Padding, width: usize) {
 }
 
 /// Formats `instant` by the letters behind percent signs in `format`. Unknown letters stay as they are.
-pub(super) fn strftime(format: &str, instant: Timestamp) -> String {
+pub(crate) fn strftime(format: &str, instant: Timestamp) -> String {
     let time = instant.to_zoned(TimeZone::UTC).datetime();
     let mut out = String::with_capacity(format.len());
     let mut rest = format;

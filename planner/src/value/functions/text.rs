@@ -64,7 +64,7 @@ pub(super) fn split(text: &str, separator: &str, index: i64) -> Result<String, S
 }
 
 /// Maps each character to one upper-case character. Those that would take several stay, as in Go.
-pub(super) fn upper(text: &str) -> String {
+pub(crate) fn upper(text: &str) -> String {
     let map = |c: char| match c {
         // These have a single upper-case form, which Rust spells with two letters.
         '\u{1f80}'..='\u{1f87}' | '\u{1f90}'..='\u{1f97}' | '\u{1fa0}'..='\u{1fa7}' => offset(c, 8),
@@ -75,7 +75,7 @@ pub(super) fn upper(text: &str) -> String {
 }
 
 /// Maps each character to one lower-case character.
-pub(super) fn lower(text: &str) -> String {
+pub(crate) fn lower(text: &str) -> String {
     // The dotted capital I loses its dot: there is room for one character only.
     text.chars().map(|c| if c == 'İ' { 'i' } else { single(c, c.to_lowercase()) }).collect()
 }

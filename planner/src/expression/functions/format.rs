@@ -1,0 +1,386 @@
+//! `format` and `formatlist`: values in texts by verbs, as cty has them.
+
+use unicode_segmentation::UnicodeSegmentation as _;
+
+use super::{
+    Fault, Function, Outcome, Type, Unknowns, Value, function, json, kinds, nullable, parameter, results, text,
+};
+use crate::expression::convert::convert;
+use crate::expression::number::Number;
+use crate::expression::scope::Host;
+
+/// Widths and precisions beyond this are refused: nobody means them.
+const MAX_WIDTH: usize = 100_000;
+
+pub(super) const FUNCTIONS: &[Function] = &[
+    function("format", &[parameter("format", kinds::text)], results::text, |arguments, _| {
+        if !arguments.iter().all(Value::is_wholly_known) || arguments.iter().any(is_bare_null) {
+            return Ok(Value::Unknown(Type::String));
+        }
+        let values: Vec<&Value> = arguments[1..].iter().collect();
+        formatted(text(arguments, 0), &values).map(|text| Value::string(&text))
+    })
+    .variadic(nullable("args", kinds::any))
+    .unknowns(Unknowns::Seen),
+    function("formatlist", &[parameter("format", kinds::text)], results::texts, format_list)
+        .variadic(nullable("args", kinds::any))
+        .unknowns(Unknowns::Seen),
+];
+
+fn is_bare_null(value: &Value) -> bool {
+    matches!(value, Value::Null(Type::Dynamic))
+}
+
+fn format_list(arguments: &[Value], _: &Host<'_>) -> Outcome {
+    let unknown = || Ok(Value::Unknown(Type::list(Type::String)));
+    if arguments.iter().any(|value| !value.is_known() || is_bare_null(value)) {
+        return unknown();
+    }
+    let mut length = None;
+    for (index, value) in arguments.iter().enumerate().skip(1) {
+        let Some(items) = value.items() else { continue };
+        match length {
+            None => length = Some(items.len()),
+            Some(known) if known == items.len() => {}
+            Some(known) => {
+                let message = format!(
+                    "argument {index} has length {}, which is inconsistent with argument of length {known}",
+                    items.len()
+                );
+                return Err(Fault::Argument(index, message));
+            }
+        }
+    }
+    let mut results = Vec::new();
+    for turn in 0..length.unwrap_or(1) {
+        let values: Vec<&Value> =
+            arguments[1..].iter().map(|value| value.items().map_or(value, |items| &items[turn])).collect();
+        if values.iter().all(|value| value.is_wholly_known()) && arguments[0].is_known() {
+            results.push(Value::string(&formatted(text(arguments, 0), &values)?));
+        } else {
+            results.push(Value::Unknown(Type::String));
+        }
+    }
+    Ok(Value::list(Type::String, results))
+}
+
+/// A verb with all that stands before it.
+#[derive(Default)]
+struct Verb {
+    minus: bool,
+    plus: bool,
+    hash: bool,
+    zero: bool,
+    space: bool,
+    width: Option<usize>,
+    precision: Option<usize>,
+    argument: usize,
+    mode: char,
+}
+
+fn formatted(format: &str, values: &[&Value]) -> Result<String, Fault> {
+    let mut out = String::new();
+    let mut rest = format;
+    let mut next = 0;
+    let mut highest = 0;
+    while let Some(at) = rest.find('%') {
+        out.push_str(&rest[..at]);
+        let verb_text = &rest[at + 1..];
+        if let Some(after) = verb_text.strip_prefix('%') {
+            out.push('%');
+            rest = after;
+            continue;
+        }
+        let offset = format.len() - rest.len() + at;
+        let (verb, used) = parse(verb_text, next)
+            .ok_or_else(|| Fault::Argument(0, format!("unrecognized format character at offset {offset}")))?;
+        let value = values.get(verb.argument).ok_or_else(|| {
+            Fault::Other(format!(
+                "not enough arguments for \"{}\" at {offset}: need index {} but have {} total",
+                &rest[at..at + 1 + used],
+                verb.argument + 1,
+                values.len()
+            ))
+        })?;
+        next = verb.argument + 1;
+        highest = highest.max(next);
+        out.push_str(&verb.print(value).map_err(|reason| Fault::Argument(verb.argument + 1, reason))?);
+        rest = &verb_text[used..];
+    }
+    out.push_str(rest);
+    if highest < values.len() {
+        return Err(Fault::Argument(highest + 1, "too many arguments; no verb uses this one".to_owned()));
+    }
+    Ok(out)
+}
+
+/// Reads a verb after its `%`; returns it and how many bytes it takes.
+fn parse(text: &str, next: usize) -> Option<(Verb, usize)> {
+    let mut verb = Verb { argument: next, ..Verb::default() };
+    let bytes = text.as_bytes();
+    let mut at = 0;
+    let number = |at: &mut usize| -> Option<usize> {
+        let start = *at;
+        while bytes.get(*at).is_some_and(u8::is_ascii_digit) {
+            *at += 1;
+        }
+        text[start..*at].parse().ok().filter(|value| *value <= MAX_WIDTH)
+    };
+    let index = |at: &mut usize, verb: &mut Verb| -> Option<()> {
+        if bytes.get(*at) == Some(&b'[') {
+            *at += 1;
+            verb.argument = number(at)?.checked_sub(1)?;
+            (bytes.get(*at) == Some(&b']')).then_some(())?;
+            *at += 1;
+        }
+        Some(())
+    };
+    loop {
+        match bytes.get(at) {
+            Some(b'-') => verb.minus = true,
+            Some(b'+') => verb.plus = true,
+            Some(b'#') => verb.hash = true,
+            Some(b'0') => verb.zero = true,
+            Some(b' ') => verb.space = true,
+            _ => break,
+        }
+        at += 1;
+    }
+    index(&mut at, &mut verb)?;
+    if bytes.get(at).is_some_and(u8::is_ascii_digit) {
+        verb.width = Some(number(&mut at)?);
+    }
+    if bytes.get(at) == Some(&b'.') {
+        at += 1;
+        verb.precision = Some(if bytes.get(at).is_some_and(u8::is_ascii_digit) { number(&mut at)? } else { 0 });
+    }
+    index(&mut at, &mut verb)?;
+    verb.mode = text[at..].chars().next()?;
+    "vsqdboxXeEfgGt".contains(verb.mode).then(|| (verb, at + 1))
+}
+
+impl Verb {
+    fn print(&self, value: &Value) -> Result<String, String> {
+        let body = match self.mode {
+            'v' if self.hash => return Ok(self.padded(json::encode(value), false)),
+            'v' => match value {
+                Value::String(text) => self.cut(text),
+                Value::Number(number) => return Ok(self.number(number, 'g')),
+                Value::Bool(flag) => flag.to_string(),
+                Value::Null(_) => "null".to_owned(),
+                other => json::encode(other),
+            },
+            _ if value.is_null() => {
+                return Err("unsupported value for the verb: null value cannot be formatted".to_owned());
+            }
+            's' => self.cut(&as_text(value)?),
+            'q' => json::encode(&Value::string(&self.cut(&as_text(value)?))),
+            't' => match convert(value, &Type::Bool) {
+                Ok(Value::Bool(flag)) => flag.to_string(),
+                _ => return Err("a bool is required".to_owned()),
+            },
+            mode => {
+                let Ok(Value::Number(number)) = convert(value, &Type::Number) else {
+                    return Err("a number is required".to_owned());
+                };
+                if "dboxX".contains(mode) {
+                    return self.integer(&number);
+                }
+                return Ok(self.number(&number, mode));
+            }
+        };
+        Ok(self.padded(body, false))
+    }
+
+    fn cut(&self, text: &str) -> String {
+        match self.precision {
+            Some(limit) => text.graphemes(true).take(limit).collect(),
+            None => text.to_owned(),
+        }
+    }
+
+    fn integer(&self, number: &Number) -> Result<String, String> {
+        let whole = if self.mode == 'd' {
+            number.to_integer().ok_or("an integer is required")?
+        } else {
+            number.truncated().to_integer().ok_or("an integer is required")?
+        };
+        let (radix, is_upper) = match self.mode {
+            'b' => (2, false),
+            'o' => (8, false),
+            'x' => (16, false),
+            'X' => (16, true),
+            _ => (10, false),
+        };
+        let mut digits = whole.magnitude().to_str_radix(radix);
+        if is_upper {
+            digits = digits.to_uppercase();
+        }
+        if let Some(precision) = self.precision {
+            digits = format!("{digits:0>precision$}");
+        }
+        if self.hash {
+            let prefix = match self.mode {
+                'b' => "0b",
+                'o' => "0",
+                'x' => "0x",
+                'X' => "0X",
+                _ => "",
+            };
+            digits.insert_str(0, prefix);
+        }
+        Ok(self.padded(self.signed(number.is_negative(), digits), true))
+    }
+
+    fn number(&self, number: &Number, mode: char) -> String {
+        if number.is_infinite() {
+            return self.padded(self.signed(number.is_negative(), "Inf".to_owned()), false);
+        }
+        let decimal = Decimal::of(number);
+        let digits = match mode {
+            'e' | 'E' => decimal.scientific(Some(self.precision.unwrap_or(6))),
+            'f' => decimal.fixed(Some(self.precision.unwrap_or(6))),
+            _ => decimal.general(self.precision),
+        };
+        let digits = if mode.is_uppercase() { digits.to_uppercase() } else { digits };
+        self.padded(self.signed(decimal.is_negative, digits), true)
+    }
+
+    fn signed(&self, is_negative: bool, digits: String) -> String {
+        match () {
+            () if is_negative => format!("-{digits}"),
+            () if self.plus => format!("+{digits}"),
+            () if self.space => format!(" {digits}"),
+            () => digits,
+        }
+    }
+
+    fn padded(&self, body: String, is_number: bool) -> String {
+        let Some(width) = self.width else { return body };
+        let missing = width.saturating_sub(body.graphemes(true).count());
+        if self.minus {
+            return body + &" ".repeat(missing);
+        }
+        if self.zero && is_number {
+            let sign = usize::from(body.starts_with(['-', '+', ' ']));
+            return format!("{}{}{}", &body[..sign], "0".repeat(missing), &body[sign..]);
+        }
+        let filler = if self.zero { "0" } else { " " };
+        filler.repeat(missing) + &body
+    }
+}
+
+fn as_text(value: &Value) -> Result<String, String> {
+    match convert(value, &Type::String) {
+        Ok(Value::String(text)) => Ok(text.to_string()),
+        _ => Err("a string is required".to_owned()),
+    }
+}
+
+/// A number as digits and the place of the point: `0.d1d2d3… × 10^exponent`.
+struct Decimal {
+    is_negative: bool,
+    digits: Vec<u8>,
+    exponent: i64,
+}
+
+impl Decimal {
+    fn of(number: &Number) -> Self {
+        let text = number.to_string();
+        let (is_negative, text) = match text.strip_prefix('-') {
+            Some(rest) => (true, rest),
+            None => (false, text.as_str()),
+        };
+        let (whole, fraction) = text.split_once('.').unwrap_or((text, ""));
+        let all = format!("{whole}{fraction}");
+        let leading = all.bytes().take_while(|byte| *byte == b'0').count();
+        let digits = all[leading..].trim_end_matches('0').as_bytes().to_vec();
+        let exponent = if digits.is_empty() { 0 } else { whole.len() as i64 - leading as i64 };
+        Self { is_negative, digits, exponent }
+    }
+
+    /// Rounds to that many digits, ties to even as far as the digits tell.
+    fn rounded(&self, count: i64) -> Self {
+        let keep = usize::try_from(count).unwrap_or(0);
+        let mut result = Self { is_negative: self.is_negative, digits: self.digits.clone(), exponent: self.exponent };
+        if count < 0 || keep >= self.digits.len() {
+            if count < 0 {
+                result.digits.clear();
+            }
+            return result;
+        }
+        let next = self.digits[keep];
+        let is_tie = next == b'5' && keep + 1 == self.digits.len();
+        let is_odd = keep > 0 && self.digits[keep - 1] % 2 == 1;
+        result.digits.truncate(keep);
+        if next > b'5' || next == b'5' && (!is_tie || is_odd) {
+            let mut at = keep;
+            loop {
+                if at == 0 {
+                    result.digits.insert(0, b'1');
+                    result.exponent += 1;
+                    break;
+                }
+                at -= 1;
+                if result.digits[at] < b'9' {
+                    result.digits[at] += 1;
+                    result.digits.truncate(at + 1);
+                    break;
+                }
+            }
+        }
+        while result.digits.last() == Some(&b'0') {
+            result.digits.pop();
+        }
+        if result.digits.is_empty() {
+            result.exponent = 0;
+        }
+        result
+    }
+
+    fn digit(&self, index: i64) -> char {
+        usize::try_from(index).ok().and_then(|index| self.digits.get(index)).map_or('0', |digit| char::from(*digit))
+    }
+
+    fn scientific(&self, precision: Option<usize>) -> String {
+        let rounded = precision.map_or_else(|| self.rounded(i64::MAX), |places| self.rounded(places as i64 + 1));
+        let places = precision.unwrap_or(rounded.digits.len().saturating_sub(1));
+        let mut out = String::from(rounded.digit(0));
+        if places > 0 {
+            out.push('.');
+            out.extend((1..=places).map(|index| rounded.digit(index as i64)));
+        }
+        let exponent = if rounded.digits.is_empty() { 0 } else { rounded.exponent - 1 };
+        out.push_str(&format!("e{}{:02}", if exponent < 0 { '-' } else { '+' }, exponent.abs()));
+        out
+    }
+
+    fn fixed(&self, precision: Option<usize>) -> String {
+        let rounded =
+            precision.map_or_else(|| self.rounded(i64::MAX), |places| self.rounded(self.exponent + places as i64));
+        let places = precision.map_or((rounded.digits.len() as i64 - rounded.exponent).max(0), |places| places as i64);
+        let mut out = String::new();
+        if rounded.exponent > 0 {
+            out.extend((0..rounded.exponent).map(|index| rounded.digit(index)));
+        } else {
+            out.push('0');
+        }
+        if places > 0 {
+            out.push('.');
+            out.extend((0..places).map(|index| rounded.digit(rounded.exponent + index)));
+        }
+        out
+    }
+
+    fn general(&self, precision: Option<usize>) -> String {
+        let precision = precision.map(|digits| digits.max(1));
+        let rounded = precision.map_or_else(|| self.rounded(i64::MAX), |digits| self.rounded(digits as i64));
+        let exponent = if rounded.digits.is_empty() { 0 } else { rounded.exponent - 1 };
+        let mut limit = precision.unwrap_or(6) as i64;
+        if precision.is_some() && limit > rounded.digits.len() as i64 && rounded.digits.len() as i64 >= rounded.exponent
+        {
+            limit = rounded.digits.len() as i64;
+        }
+        if exponent < -4 || exponent >= limit { rounded.scientific(None) } else { rounded.fixed(None) }
+    }
+}
