@@ -183,3 +183,18 @@ fn what_is_unknown_stays_unknown_as_far_as_it_must() {
         assert_eq!(evaluated(text), Ok(expected), "{text}");
     }
 }
+
+#[test]
+fn functions_give_what_packer_gave() {
+    // Recorded from Packer 1.6.6's console; where the result is null, Packer refused the expression.
+    let recording = include_str!("../../../tests/recorded/hcl/functions.jsonl");
+    for line in recording.lines() {
+        let row: serde_json::Value = serde_json::from_str(line).expect("is JSON");
+        let expression = row["expression"].as_str().expect("is a text");
+        let found = evaluated(expression).map(|value| print(&value));
+        match row["result"].as_str() {
+            Some(expected) => assert_eq!(found.as_deref(), Ok(expected), "{expression}"),
+            None => assert!(found.is_err(), "{expression}: {found:?}"),
+        }
+    }
+}
