@@ -47,6 +47,12 @@ pub enum Command {
     /// Rewrite a template's outdated parts and print the result
     #[command(after_help = "Examples:\n  rpk fix old.json > new.json\n  rpk fix -validate=false old.json")]
     Fix(FixArguments),
+    /// Write a legacy JSON template in HCL2
+    #[command(
+        name = "hcl2_upgrade",
+        after_help = "Examples:\n  rpk hcl2_upgrade packet.json\n  rpk hcl2_upgrade -output-file=image.pkr.hcl -with-annotations packet.json"
+    )]
+    Hcl2Upgrade(UpgradeArguments),
     /// Rewrite HCL2 files in the canonical form
     #[command(
         after_help = "Examples:\n  rpk fmt image.pkr.hcl\n  rpk fmt -check -diff -recursive .\n  rpk fmt - < image.pkr.hcl"
@@ -180,6 +186,21 @@ pub struct FixArguments {
     /// Whether to check the result
     #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_value = "true", default_missing_value = "true", action = ArgAction::Set, value_parser = boolean)]
     pub validate: bool,
+    #[command(flatten)]
+    pub output: OutputArguments,
+}
+
+/// `hcl2_upgrade`
+#[derive(Debug, Args)]
+pub struct UpgradeArguments {
+    /// The template file
+    pub template: PathBuf,
+    /// Where to write the result [default: the template's name with .pkr.hcl behind it]
+    #[arg(long, value_name = "FILE")]
+    pub output_file: Option<PathBuf>,
+    /// Say in comments what each part is
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_value = "false", default_missing_value = "true", action = ArgAction::Set, value_parser = boolean)]
+    pub with_annotations: bool,
     #[command(flatten)]
     pub output: OutputArguments,
 }

@@ -24,4 +24,5 @@ pub mod plan;
 pub mod render;
 pub mod span;
 pub mod template;
+pub mod upgrade;
 pub mod value;

@@ -4,6 +4,7 @@ mod apply;
 mod console;
 mod fix;
 mod fmt;
+mod hcl2_upgrade;
 mod inspect;
 mod plan;
 mod validate;
@@ -24,6 +25,7 @@ pub fn run(cli: Cli) -> Exit {
         Command::Inspect(arguments) => inspect::run(&arguments),
         Command::Console(arguments) => console::run(&arguments),
         Command::Fix(arguments) => fix::run(&arguments),
+        Command::Hcl2Upgrade(arguments) => hcl2_upgrade::run(&arguments),
         Command::Fmt(arguments) => fmt::run(&arguments),
         Command::Help => {
             write_out(&Cli::command().render_help().to_string());

@@ -84,6 +84,22 @@ const DATA_SOURCES: &[(&str, &[&str])] = &[
     ("vsphere", &["vsphere-virtualmachine"]),
 ];
 
+/// Names the plugin that Packer has a component from: none for what is a part of Packer itself.
+#[must_use]
+pub fn plugin_of(kind: ComponentKind, name: &str) -> Option<&'static str> {
+    if name == "docker" || kind == ComponentKind::PostProcessor && name.starts_with("docker-") {
+        return Some("docker");
+    }
+    let families = match kind {
+        ComponentKind::Builder => BUILDERS,
+        ComponentKind::Provisioner => PROVISIONERS,
+        ComponentKind::PostProcessor => POST_PROCESSORS,
+        ComponentKind::DataSource => DATA_SOURCES,
+    };
+    let family = families.iter().find(|(_, names)| names.contains(&name))?;
+    Some(family.0).filter(|family| *family != "packer")
+}
+
 /// Describes every Packer component that is known by name only.
 #[must_use]
 pub fn known_components() -> Vec<ComponentSpec> {

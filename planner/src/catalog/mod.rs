@@ -19,7 +19,7 @@ use std::fmt;
 use std::sync::Arc;
 
 pub use decode::{Decoding, decode};
-pub use known::known_components;
+pub use known::{known_components, plugin_of};
 pub use option::{
     OptionSpec, OptionType, Rendering, block, block_list, boolean, duration, integer, integer_list, matrix, string,
     string_list, string_map,

@@ -22,6 +22,7 @@ mod exec;
 pub(crate) mod float;
 mod lexer;
 mod number;
+mod outline;
 mod parser;
 mod printf;
 #[cfg(test)]
@@ -34,6 +35,7 @@ mod value;
 
 pub use calls::Call;
 pub use error::{ExecError, ParseError};
+pub use outline::{Application, Argument, Piece};
 pub use template::Template;
 pub use value::Value;
 

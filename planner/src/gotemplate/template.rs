@@ -49,6 +49,11 @@ impl Template {
         self.trees.is_none()
     }
 
+    /// Returns what the text itself does, apart from templates that it defines; none for a text without actions.
+    pub(super) fn main(&self) -> Option<&[Node]> {
+        self.trees.as_ref().map(|trees| trees.get(self.name.as_ref()).map_or(&[][..], Vec::as_slice))
+    }
+
     /// Returns the text that was parsed.
     #[must_use]
     pub fn text(&self) -> &str {

@@ -30,6 +30,7 @@ use crate::template::Template;
 use crate::value::interpolation::PACKER_VERSION;
 use crate::value::redactor::Redactor;
 pub use console::Console;
+pub(crate) use overrides::merge;
 use rendering::Renderer;
 
 /// Everything beside the template that values depend on.

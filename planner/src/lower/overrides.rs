@@ -7,7 +7,7 @@ use crate::diagnostic::{Diagnostic, Diagnostics};
 use crate::value::{Entry, Map, Setting, Value};
 
 /// Returns the options with the override's laid over.
-pub(super) fn merge(base: &Map, over: &Map, problems: &mut Diagnostics) -> Map {
+pub(crate) fn merge(base: &Map, over: &Map, problems: &mut Diagnostics) -> Map {
     let mut merged = base.clone();
     for entry in over.iter() {
         let setting = match base.get(&entry.key) {

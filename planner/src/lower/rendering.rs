@@ -21,6 +21,8 @@ use crate::value::{Entry, Map, Setting, Value};
 pub(super) struct Renderer {
     surroundings: Surroundings,
     resolution: Resolution,
+    /// Whether the template is one in which `{{user}}` means something.
+    is_legacy: bool,
     /// For phases in which the environment cannot be asked for.
     no_environment: BTreeMap<String, String>,
 }
@@ -50,7 +52,7 @@ impl Renderer {
         for error in &resolution.errors {
             surroundings.variables.entry(error.name().to_owned()).or_default();
         }
-        Self { surroundings, resolution, no_environment: BTreeMap::new() }
+        Self { surroundings, resolution, is_legacy: true, no_environment: BTreeMap::new() }
     }
 
     /// Makes a renderer for templates whose variables are not those of `{{user}}`.
@@ -62,7 +64,7 @@ impl Renderer {
             template_directory: inputs.template_directory.clone(),
             working_directory: inputs.working_directory.clone(),
         };
-        Self { surroundings, resolution: Resolution::default(), no_environment: BTreeMap::new() }
+        Self { surroundings, resolution: Resolution::default(), is_legacy: false, no_environment: BTreeMap::new() }
     }
 
     /// Returns the renderer for the time when nodes run.
@@ -121,7 +123,7 @@ impl Renderer {
             ComponentKind::Builder | ComponentKind::DataSource => Data::Nil,
             ComponentKind::Provisioner | ComponentKind::PostProcessor => placeholder_data(announced),
         };
-        let mut texts = Texts { context, data, problems, is_late: false };
+        let mut texts = Texts { context, data, problems, is_late: false, is_legacy: self.is_legacy };
         let mut rendered = Map::default();
         for entry in map.iter() {
             texts.is_late = spec.option(&entry.key).is_some_and(|option| option.rendering == Rendering::Late);
@@ -153,6 +155,8 @@ struct Texts<'a> {
     data: Data,
     problems: &'a mut Diagnostics,
     is_late: bool,
+    /// Whether there are user variables at all.
+    is_legacy: bool,
 }
 
 impl Texts<'_> {
@@ -221,7 +225,11 @@ impl Texts<'_> {
             };
             if !self.context.variables.contains_key(variable) {
                 let known = self.context.variables.keys().map(String::as_str);
-                self.problems.push(undefined(variable, known).at(span, "used here"));
+                let mut problem = undefined(variable, known).at(span, "used here");
+                if !self.is_legacy {
+                    problem.help = Some(format!("in HCL2 write `${{var.{variable}}}`"));
+                }
+                self.problems.push(problem);
             }
         }
     }

@@ -49,8 +49,8 @@ pub(super) fn blueprints<'a>(
         .map(|((block, source), (name, id))| {
             let build = Build {
                 is_selected: selection.includes(&name),
+                display: id.clone(),
                 id,
-                display: name.clone(),
                 name,
                 source_name: source.name.clone(),
                 builder_type: source.kind.clone(),

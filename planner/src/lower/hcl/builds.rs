@@ -8,7 +8,7 @@ use crate::catalog::{Catalog, ComponentKind};
 use crate::diagnostic::{Diagnostic, Diagnostics, closest};
 use crate::expression::evaluate::evaluate;
 use crate::expression::value::Value;
-use crate::hcl::ast::{Body, Expression};
+use crate::hcl::ast::{Body, Expression, ExpressionKind};
 use crate::span::{FileId, Span};
 use crate::template::hcl::content::Schema;
 use crate::template::hcl::{Declaration, HclTemplate, place};
@@ -190,9 +190,14 @@ impl Reader<'_, '_> {
                 }
             }
             if let Some(attribute) = body.attribute("sources") {
-                let span = place(self.file, attribute.value.span);
-                for reference in self.texts(&attribute.value, "sources", scope) {
-                    self.source_use(&reference, span, None, &mut build);
+                let whole = place(self.file, attribute.value.span);
+                // References that are written out have a place each.
+                let places: Vec<Span> = match &attribute.value.kind {
+                    ExpressionKind::Tuple(items) => items.iter().map(|item| place(self.file, item.span)).collect(),
+                    _ => Vec::new(),
+                };
+                for (index, reference) in self.texts(&attribute.value, "sources", scope).iter().enumerate() {
+                    self.source_use(reference, places.get(index).copied().unwrap_or(whole), None, &mut build);
                 }
             }
         });
