@@ -58,6 +58,9 @@ pub enum Command {
         after_help = "Examples:\n  rpk fmt image.pkr.hcl\n  rpk fmt -check -diff -recursive .\n  rpk fmt - < image.pkr.hcl"
     )]
     Fmt(FmtArguments),
+    /// Print a JSON Schema of legacy templates, for editors
+    #[command(after_help = "Examples:\n  rpk schema > template.schema.json")]
+    Schema(SchemaArguments),
     /// Show this help
     #[command(hide = true)]
     Help,
@@ -149,10 +152,13 @@ pub struct ValidateArguments {
     pub template: TemplateArguments,
     #[command(flatten)]
     pub output: OutputArguments,
+    /// The form of the result
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    pub format: Format,
     /// Check the template's form alone
     #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_value = "false", default_missing_value = "true", action = ArgAction::Set, value_parser = boolean)]
     pub syntax_only: bool,
-    /// Ask data sources for their values, instead of taking them as not known
+    /// Refuse a template with data sources that rpk cannot ask, instead of taking their values as not known
     #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_value = "false", default_missing_value = "true", action = ArgAction::Set, value_parser = boolean)]
     pub evaluate_datasources: bool,
     /// Say nothing of names in variable files that the template does not declare
@@ -223,6 +229,13 @@ pub struct FmtArguments {
     /// Go into folders below
     #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_value = "false", default_missing_value = "true", action = ArgAction::Set, value_parser = boolean)]
     pub recursive: bool,
+    #[command(flatten)]
+    pub output: OutputArguments,
+}
+
+/// `schema`
+#[derive(Debug, Args)]
+pub struct SchemaArguments {
     #[command(flatten)]
     pub output: OutputArguments,
 }

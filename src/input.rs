@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use rpk_planner::diagnostic::{Diagnostic, Diagnostics};
 use rpk_planner::graph::Graph;
-use rpk_planner::lower::hcl::{Given, GivenText, HclInputs, check_variables, lower_hcl};
+use rpk_planner::lower::hcl::{DataRequest, Given, GivenText, HclInputs, check_variables, lower_hcl};
 use rpk_planner::lower::{Inputs, Selection, lower};
 use rpk_planner::span::{FileId, Sources};
 use rpk_planner::template::{Written, hcl, json, variable_file};
@@ -34,6 +34,8 @@ pub struct Read {
     root: String,
     file_variables: Vec<(String, String)>,
     given: Given,
+    /// Data sources that have to be asked before their values are known.
+    requests: Vec<DataRequest>,
 }
 
 /// Reads the template and the variable files that the command line names.
@@ -271,7 +273,8 @@ impl Read {
             Written::Hcl(_) if !is_whole => return None,
             Written::Hcl(template) => {
                 let inputs = self.hcl_inputs(arguments, now_nanoseconds);
-                let (graph, _, problems) = lower_hcl(template, &inputs, &selection, registry, &self.sources);
+                let (graph, requests, problems) = lower_hcl(template, &inputs, &selection, registry, &self.sources);
+                self.requests = requests;
                 (graph, problems)
             }
         };
@@ -281,6 +284,21 @@ impl Read {
         }
         self.diagnostics.extend(problems);
         graph.filter(|_| is_whole)
+    }
+}
+
+impl Read {
+    /// Says that the values of some data sources are not known, as an error where they have to be.
+    pub fn report_unasked(&mut self, is_error: bool) {
+        let make = if is_error { Diagnostic::error } else { Diagnostic::warning };
+        for request in std::mem::take(&mut self.requests) {
+            let message = format!("data source `{}.{}` cannot be asked by rpk yet", request.kind, request.name);
+            self.diagnostics.push(
+                make("rpk::input::data_source", message)
+                    .at(request.span, "its values are not known")
+                    .help("give the value as a variable, and use that in its place"),
+            );
+        }
     }
 }
 

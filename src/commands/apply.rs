@@ -22,11 +22,13 @@ use crate::{input, report};
 pub fn run(arguments: &ApplyArguments) -> Exit {
     let mut read = input::read(&arguments.template);
     let registry = Arc::new(Registry::default());
+    read.warn_of_undeclared(arguments.warn_on_undeclared_var);
     let graph = read.lower(&arguments.template, &registry, report::now_nanoseconds());
+    read.report_unasked(true);
     let screen = Screen::new(&arguments.output);
     screen.note(read.note.as_deref());
     screen.diagnostics(&read.sources, &read.diagnostics);
-    let Some(graph) = graph else {
+    let Some(graph) = graph.filter(|_| !read.diagnostics.has_errors()) else {
         return Exit::Failure;
     };
     let plan = decide(graph, &read.name);

@@ -7,6 +7,7 @@ mod fmt;
 mod hcl2_upgrade;
 mod inspect;
 mod plan;
+mod schema;
 mod validate;
 mod version;
 
@@ -27,6 +28,7 @@ pub fn run(cli: Cli) -> Exit {
         Command::Fix(arguments) => fix::run(&arguments),
         Command::Hcl2Upgrade(arguments) => hcl2_upgrade::run(&arguments),
         Command::Fmt(arguments) => fmt::run(&arguments),
+        Command::Schema(_) => schema::run(),
         Command::Help => {
             write_out(&Cli::command().render_help().to_string());
             Exit::Success

@@ -15,6 +15,7 @@ use crate::{input, report};
 pub fn run(arguments: &PlanArguments) -> Exit {
     let mut read = input::read(&arguments.template);
     let graph = read.lower(&arguments.template, &Registry::default(), report::now_nanoseconds());
+    read.report_unasked(false);
     let screen = Screen::new(&arguments.output);
     screen.note(read.note.as_deref());
     screen.diagnostics(&read.sources, &read.diagnostics);

@@ -2,10 +2,11 @@
 
 use rpk_planner::diagnostic::Severity;
 use rpk_runtime::registry::Registry;
+use serde_json::json;
 
-use crate::cli::ValidateArguments;
+use crate::cli::{Format, ValidateArguments};
 use crate::exit::Exit;
-use crate::report::{Screen, machine, write_out};
+use crate::report::{Screen, diagnostic, machine, write_out};
 use crate::{input, report};
 
 /// Checks a template and prints what is wrong with it.
@@ -19,8 +20,18 @@ pub fn run(arguments: &ValidateArguments) -> Exit {
         "Syntax-only check passed. Everything looks okay."
     } else {
         read.lower(&arguments.template, &Registry::default(), report::now_nanoseconds());
+        if arguments.evaluate_datasources {
+            read.report_unasked(true);
+        }
         "The configuration is valid."
     };
+    if arguments.format == Format::Json {
+        let diagnostics: Vec<_> = read.diagnostics.iter().map(|found| diagnostic::json(&read.sources, found)).collect();
+        let is_valid = !read.diagnostics.has_errors();
+        let report = json!({ "format_version": "1.0", "valid": is_valid, "diagnostics": diagnostics });
+        write_out(&format!("{report:#}\n"));
+        return if is_valid { Exit::Success } else { Exit::Failure };
+    }
     screen.diagnostics_from(Severity::Advice, &read.sources, &read.diagnostics);
     if read.diagnostics.has_errors() {
         return Exit::Failure;

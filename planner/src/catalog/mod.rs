@@ -4,6 +4,7 @@
 //! | --- | --- |
 //! | `option.rs` | one option of a component, and how written values become it |
 //! | `decode.rs` | a component's options, checked and normalised, all problems together |
+//! | `schema.rs` | a JSON Schema of templates, for editors |
 //! | `known.rs` | Packer components that rpk does not build in, by name |
 //!
 //! The planner knows no component itself. Whoever runs components answers for [`Catalog`]; a component describes
@@ -13,6 +14,7 @@
 mod decode;
 mod known;
 mod option;
+mod schema;
 
 use std::borrow::Cow;
 use std::fmt;
@@ -24,6 +26,7 @@ pub use option::{
     OptionSpec, OptionType, Rendering, block, block_list, boolean, duration, integer, integer_list, matrix, string,
     string_list, string_map,
 };
+pub use schema::legacy_schema;
 
 /// A component's options after checking: names to values of the declared types, defaults not filled in.
 pub type Settings = serde_json::Map<String, serde_json::Value>;

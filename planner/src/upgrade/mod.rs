@@ -50,7 +50,8 @@ pub fn upgrade(template: &Template, catalog: &dyn Catalog, has_comments: bool) -
     upgrade.packer();
     upgrade.variables();
     upgrade.locals();
-    Upgraded { text: format(&(upgrade.out + &rest)), notes: upgrade.texts.notes.into_inner() }
+    let text = (upgrade.out + &rest).replace("\n\n}", "\n}");
+    Upgraded { text: format(&text), notes: upgrade.texts.notes.into_inner() }
 }
 
 /// Names the source of each builder: as the builder was called, so that `build_name` stays what it was, if that is a

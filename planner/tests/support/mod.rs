@@ -17,6 +17,10 @@ pub const SEEDS: &[&str] = &[
     "é = 1\n日本 = 2e5\nabc = 3.25 # ü\nd-e_f = null\n",
     "locals {\r\n  a = 1\r\n  bb = <<X\r\n y\r\nX\r\n}\r\n",
     "y = [<<A\n a\nA\n, <<-B\n  $b\n  ${c ~}\n d\n  B\n]\n",
+    "variable \"v\" {\n  type = map(number)\n  default = { a = 1 }\n  validation {\n    condition = length(var.v) > 0\n    error_message = \"No.\"\n  }\n}\n",
+    "locals {\n  a = [for k, v in { x = 1, y = \"2\" } : \"${k}${v}\" if v > 1]\n  b = merge({}, local.a[0] == \"y2\" ? { c = 1 } : { d = 2 })\n}\n",
+    "locals {\n  c = format(\"%5.2f|%s|%q\", 1.5, upper(\"é\"), [1][0])\n  d = try(regex(\"(a)|b\", \"b\"), substr(\"abc\", -2, 1), null)\n  e = jsondecode(\"{\\\"k\\\": [1e3, null]}\")\n}\n",
+    "source \"qemu\" \"a\" {\n  x = source.name\n  y {\n    z = [1]\n  }\n}\nbuild {\n  sources = [\"qemu.a\"]\n  dynamic \"provisioner\" {\n    for_each = [1, 2]\n    labels = [\"ansible\"]\n    content {\n      w = \"${provisioner.value} ${build.ID}\"\n    }\n  }\n  post-processors {\n    post-processor \"vagrant\" {}\n  }\n}\n",
     "z = a.b.c - -1\naa = [for x in [1]: x]\nbb = in [1]\ncc = a < b ? [] : {}\n",
 ];
 
