@@ -99,7 +99,7 @@ impl Read {
         // Bytes that are no UTF-8 become the replacement character, as in Go.
         let file = self.sources.add(name, String::from_utf8_lossy(bytes));
         let (template, problems) = json::read(&self.sources, file);
-        self.template = template.map(Written::Legacy);
+        self.template = template.map(|template| Written::Legacy(Box::new(template)));
         self.diagnostics.extend(problems);
     }
 

@@ -4,8 +4,8 @@ use std::io::{BufRead as _, IsTerminal as _};
 
 use rpk_planner::lower::Console;
 use rpk_planner::lower::hcl::{self, HclConsole};
+use rpk_planner::template::Written;
 use rpk_planner::template::hcl::HclTemplate;
-use rpk_planner::template::{Template, Written};
 use rpk_runtime::registry::Registry;
 use rustyline::completion::Completer;
 use rustyline::highlight::Highlighter;
@@ -40,7 +40,7 @@ pub fn run(arguments: &ConsoleArguments) -> Exit {
     let written = match read.template.take() {
         Some(written) => written,
         None if arguments.template.config_type == Some(ConfigType::Hcl2) => Written::Hcl(HclTemplate::default()),
-        None => Written::Legacy(Template::default()),
+        None => Written::Legacy(Box::default()),
     };
     match written {
         Written::Legacy(template) => {

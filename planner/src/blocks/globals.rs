@@ -64,15 +64,18 @@ fn mixed(counter: u64) -> u64 {
     mixed ^ (mixed >> 31)
 }
 
+/// Values by name, each with what it has asked for.
+pub type Traced = BTreeMap<Arc<str>, (Value, Usage)>;
+
 /// The values that every expression of a template may use.
 #[derive(Debug, Default)]
 pub struct Globals {
     /// `var`: the final values of the variables.
     pub variables: BTreeMap<Arc<str>, Value>,
     /// `local`: the local values, each with what it has asked for.
-    pub locals: BTreeMap<Arc<str>, (Value, Usage)>,
+    pub locals: Traced,
     /// `data`: by type and name, each with what it has asked for. None: the place has no `data`.
-    pub data: Option<BTreeMap<Arc<str>, BTreeMap<Arc<str>, (Value, Usage)>>>,
+    pub data: Option<BTreeMap<Arc<str>, Traced>>,
     /// What functions may ask for.
     pub ground: Ground,
 }

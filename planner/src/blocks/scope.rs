@@ -4,7 +4,7 @@ use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::globals::Globals;
+use super::globals::{Globals, Traced};
 use crate::expression::scope::{Callable, Host, Namespace, Root, Scope};
 use crate::expression::types::Type;
 use crate::expression::value::Value;
@@ -196,7 +196,7 @@ struct Data<'a> {
 }
 
 impl Data<'_> {
-    fn of_kind(&self, sources: &BTreeMap<Arc<str>, (Value, Usage)>) -> Value {
+    fn of_kind(&self, sources: &Traced) -> Value {
         for (_, usage) in sources.values() {
             self.usage.borrow_mut().extend(usage);
         }

@@ -71,7 +71,7 @@ impl Decoder<'_> {
                 exact.or_else(|| specs.iter().find(|spec| is_weak && spec.name.eq_ignore_ascii_case(&entry.key)));
             let Some(spec) = found else {
                 // Values that Packer's core hands to its plugins may stand in a template, where they mean nothing.
-                if !is_open && !(is_weak && entry.key.starts_with("packer_")) {
+                if !(is_open || is_weak && entry.key.starts_with("packer_")) {
                     self.unknown(specs, &entry.key, entry.key_span);
                 }
                 continue;

@@ -446,12 +446,9 @@ fn shortest(mantissa: &BigUint, exponent: i64) -> String {
     let upper = &center + 2_u32;
     let lower = &center - if is_power { 1_u32 } else { 2_u32 };
     // Then times 10^places, to have all decimals: 2^below is 5^-below / 10^-below.
-    let (scaled, places): (Box<dyn Fn(&BigUint) -> BigUint>, usize) = if below >= 0 {
-        (Box::new(move |value| value << below.unsigned_abs()), 0)
-    } else {
-        let power = BigUint::from(5_u32).pow(u32::try_from(below.unsigned_abs()).unwrap_or(u32::MAX));
-        (Box::new(move |value| value * &power), usize::try_from(below.unsigned_abs()).unwrap_or(0))
-    };
+    let places = usize::try_from(below.min(0).unsigned_abs()).unwrap_or(0);
+    let power = BigUint::from(5_u32).pow(u32::try_from(places).unwrap_or(u32::MAX));
+    let scaled = |value: &BigUint| (value << below.max(0).unsigned_abs()) * &power;
     let texts = [&lower, &center, &upper].map(|value| scaled(value).to_string());
     let width = texts[2].len().max(places + 1);
     let [lower, center, upper] = texts.map(|text| format!("{text:0>width$}").into_bytes());

@@ -19,7 +19,7 @@ use crate::value::Map;
 #[derive(Clone, Debug)]
 pub enum Written {
     /// Legacy JSON.
-    Legacy(Template),
+    Legacy(Box<Template>),
     /// HCL2, in its native form or in JSON.
     Hcl(hcl::HclTemplate),
 }

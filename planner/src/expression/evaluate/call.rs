@@ -201,7 +201,7 @@ impl Evaluator<'_> {
 
     /// Inside a template file there is no `templatefile`, so that files cannot go in circles.
     fn is_inside_template_file(&self) -> bool {
-        self.scope.is_some_and(|scope| matches!(scope.root(INSIDE), Some(_)))
+        self.scope.is_some_and(|scope| scope.root(INSIDE).is_some())
     }
 
     fn template_file(&mut self, call: &Call, arguments: &[Value], span: crate::hcl::Span) -> Value {

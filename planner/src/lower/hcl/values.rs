@@ -196,8 +196,7 @@ fn data_value(
     let (kind, name) = (data.label(0).to_owned(), data.label(1).to_owned());
     let errors = problems.error_count();
     let (options, usage) = with_scope(globals, None, BuildValues::None, &[], |scope| {
-        let value =
-            body_value(&data.block.body, data.file, &mut |expression| evaluate(expression, data.file, scope, problems));
+        let value = body_value(&data.block.body, &mut |expression| evaluate(expression, data.file, scope, problems));
         (value, scope.take_usage())
     });
     if problems.error_count() > errors {
@@ -233,14 +232,14 @@ fn data_value(
 }
 
 /// Evaluates a body whose options nobody here knows: attributes by name, blocks as lists of objects.
-fn body_value(body: &Body, file: FileId, evaluate: &mut dyn FnMut(&Expression) -> Value) -> Value {
+fn body_value(body: &Body, evaluate: &mut dyn FnMut(&Expression) -> Value) -> Value {
     let mut members: BTreeMap<Arc<str>, Value> = BTreeMap::new();
     for attribute in body.attributes() {
         members.insert(Arc::from(attribute.name.text.as_str()), evaluate(&attribute.value));
     }
     let mut blocks: BTreeMap<Arc<str>, Vec<Value>> = BTreeMap::new();
     for block in body.blocks() {
-        let value = body_value(&block.body, file, evaluate);
+        let value = body_value(&block.body, evaluate);
         blocks.entry(Arc::from(block.kind.text.as_str())).or_default().push(value);
     }
     members.extend(blocks.into_iter().map(|(kind, items)| (kind, Value::tuple(items))));
