@@ -1,7 +1,8 @@
 //! `rpk plan`
 
 use rpk_planner::graph::Graph;
-use rpk_planner::plan::{Plan, plan};
+use rpk_planner::key::NoFacts;
+use rpk_planner::plan::{EmptyIndex, Options, Plan, plan};
 use rpk_planner::render::{plan_json, plan_text};
 use rpk_runtime::docker::describe_endpoint;
 use rpk_runtime::registry::Registry;
@@ -35,5 +36,7 @@ pub fn run(arguments: &PlanArguments) -> Exit {
 /// Decides on a graph, for `plan` and `apply` alike.
 pub fn decide(graph: Graph, template: &str) -> Plan {
     let needs_engine = graph.nodes().any(|node| node.uses_engine && node.excluded.is_none());
-    plan(graph, template, needs_engine.then(describe_endpoint))
+    let options =
+        Options { template: template.to_owned(), engine: needs_engine.then(describe_endpoint), ..Options::default() };
+    plan(graph, &NoFacts, &EmptyIndex, options)
 }

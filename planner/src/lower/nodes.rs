@@ -260,8 +260,13 @@ impl<'a> BuildLowering<'a> {
         prepared: &Prepared<'_>,
         moment: Moment,
     ) -> NodeId {
+        let recipe = prepared.spec.map(|spec| spec.recipe.clone()).unwrap_or_default();
+        let is_read = !prepared.is_excluded;
         graph.add(Node {
             id: NodeId::new(&self.blueprint.build.id, &kind),
+            caching: recipe.caching(&prepared.settings, moment),
+            reads: if is_read { recipe.files(&prepared.settings, moment) } else { Vec::new() },
+            recipe,
             kind,
             build: self.index,
             component: part.component.as_ref().to_owned(),
