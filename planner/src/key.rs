@@ -215,7 +215,8 @@ pub fn inputs(subject: Subject<'_>) -> Vec<Input> {
         let variables = origin.usage.variables.iter().map(|name| format!("var:{name}"));
         let used: Vec<String> = variables.chain(origin.usage.files.iter().map(|path| format!("file:{path}"))).collect();
         let written = keyed(subject.secret, &origin.written);
-        for input in inputs.iter_mut().filter(|input| covers(&input.path)) {
+        // What the template's language gave comes first, and what `{{ … }}` in it have made of that second.
+        for input in inputs.iter_mut().filter(|input| input.origin.is_none() && covers(&input.path)) {
             input.origin = Some(InputOrigin { written: written.clone(), used: used.clone() });
         }
     }
@@ -242,12 +243,13 @@ fn describe(subject: Subject<'_>, sink: &mut dyn Sink) {
     let moment = node.kind.moment();
     sink.put("rpk:component", Part::Text(&node.component));
     sink.put("rpk:version", Part::Json(&Json::from(node.recipe.version)));
-    let part = match node.kind {
-        NodeKind::Boot => "boot",
-        NodeKind::Capture => "capture",
-        ref other => other.word(),
-    };
-    sink.put("rpk:node", Part::Text(part));
+    match node.kind {
+        // An artifact has one owner: taken away from one, it must not be missing for another of the same content.
+        NodeKind::Capture | NodeKind::PostProcess { .. } => sink.put("rpk:node", Part::Text(node.id.as_str())),
+        NodeKind::Boot | NodeKind::Provision { .. } | NodeKind::ErrorCleanup => {
+            sink.put("rpk:node", Part::Text(node.kind.word()));
+        }
+    }
     if !matches!(node.kind, NodeKind::Boot | NodeKind::Capture) {
         // Scripts see them though nobody has declared them.
         let names = graph.build_of(node).names();
