@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::time::Duration;
 
 use crate::key::InputValue;
-use crate::plan::{Action, Change, Plan, Step};
+use crate::plan::{Action, Change, Plan, Step, Summary};
 
 /// Marks up a piece of text; the plain form leaves it as it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -53,7 +53,12 @@ pub fn plan_text(plan: &Plan, coloured: bool) -> String {
             let _ = writeln!(out, "{}", paint(Tone::Faint, &line));
         }
     }
-    let summary = plan.summary();
+    let _ = writeln!(out, "\n{}", summary_line(&plan.summary()));
+    out
+}
+
+/// Writes what a plan comes to.
+pub(super) fn summary_line(summary: &Summary) -> String {
     let counts = [
         (true, summary.run, "to run"),
         (false, summary.cached, "cached"),
@@ -69,14 +74,8 @@ pub fn plan_text(plan: &Plan, coloured: bool) -> String {
         .estimate
         .filter(|_| summary.run > 0)
         .map_or_else(String::new, |takes| format!(", about {}", span(takes)));
-    let _ = writeln!(
-        out,
-        "\nPlan: {} {}, {}{estimate}",
-        summary.total,
-        if summary.total == 1 { "node" } else { "nodes" },
-        counts.join(", "),
-    );
-    out
+    let nodes = if summary.total == 1 { "node" } else { "nodes" };
+    format!("Plan: {} {nodes}, {}{estimate}", summary.total, counts.join(", "))
 }
 
 /// Writes the line of one step: what is done, the node's name, what it does, why.
@@ -98,7 +97,7 @@ fn line(plan: &Plan, step: Step<'_>, id_width: usize, paint: &dyn Fn(Tone, &str)
 }
 
 /// Writes what has become of an input. Digests are cut: they only have to differ.
-fn change_line(plan: &Plan, change: &Change) -> String {
+pub(super) fn change_line(plan: &Plan, change: &Change) -> String {
     let shown = |value: &Option<InputValue>| match value {
         None => "nothing".to_owned(),
         Some(InputValue::Content { digest, size_bytes }) => {
