@@ -21,6 +21,14 @@ pub enum Command {
         after_help = "Examples:\n  rpk plan packet.json\n  rpk plan -var tag=0.0.1 packet.json\n  rpk plan -format=json packet.json"
     )]
     Plan(PlanArguments),
+    /// Draw the plan's graph
+    #[command(
+        after_help = "Examples:\n  rpk graph -format=mermaid packet.json\n  rpk graph -format=svg packet.json > plan.svg"
+    )]
+    Graph(GraphArguments),
+    /// Show everything about one node of the plan
+    #[command(after_help = "Examples:\n  rpk explain docker/provision/0 packet.json")]
+    Explain(ExplainArguments),
     /// Run the plan: build, provision, post-process
     #[command(
         after_help = "Examples:\n  rpk apply packet.json\n  rpk apply -var tag=0.0.1\n  rpk apply -only=docker -parallel-builds=2 packet.json\n  rpk apply -on-error=abort packet.json"
@@ -111,11 +119,59 @@ pub struct PlanArguments {
     #[command(flatten)]
     pub output: OutputArguments,
     /// The form of the plan
-    #[arg(long, value_enum, default_value_t = Format::Text)]
-    pub format: Format,
+    #[arg(long, value_enum, default_value_t = PlanFormat::Text)]
+    pub format: PlanFormat,
+    /// Take just this node and what it depends on
+    #[arg(long, value_name = "NODE")]
+    pub target: Vec<String>,
     /// End with status 2 if something will run
     #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_value = "false", default_missing_value = "true", action = ArgAction::Set, value_parser = boolean)]
     pub detailed_exitcode: bool,
+}
+
+/// `graph`
+#[derive(Debug, Args)]
+pub struct GraphArguments {
+    #[command(flatten)]
+    pub template: TemplateArguments,
+    #[command(flatten)]
+    pub output: OutputArguments,
+    /// The form of the drawing
+    #[arg(long, value_enum, default_value_t = DrawingFormat::Dot)]
+    pub format: DrawingFormat,
+}
+
+/// `explain`
+#[derive(Debug, Args)]
+pub struct ExplainArguments {
+    /// The node, as plans name it
+    pub node: String,
+    #[command(flatten)]
+    pub template: TemplateArguments,
+    #[command(flatten)]
+    pub output: OutputArguments,
+}
+
+/// Forms of a plan.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum PlanFormat {
+    /// For people
+    Text,
+    /// For scripts
+    Json,
+    /// For comments on pull requests
+    Markdown,
+}
+
+/// Forms of a drawing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum DrawingFormat {
+    /// For Graphviz
+    Dot,
+    /// For Markdown
+    Mermaid,
+    /// A picture
+    Svg,
 }
 
 /// `apply` and `build`

@@ -12,7 +12,7 @@ use petgraph::Direction;
 use petgraph::graph::{DiGraph, NodeIndex};
 use petgraph::visit::EdgeRef;
 
-use crate::catalog::Settings;
+use crate::catalog::{Caching, Moment, Reads, Recipe, Settings};
 use crate::late::{BuildNames, Deferred, LateRenderer};
 use crate::span::Span;
 use crate::value::redactor::Redactor;
@@ -72,6 +72,16 @@ pub enum NodeKind {
 }
 
 impl NodeKind {
+    /// Returns which node of its component it is.
+    #[must_use]
+    pub fn moment(&self) -> Moment {
+        match self {
+            Self::Boot => Moment::Boot,
+            Self::Capture => Moment::Capture,
+            Self::Provision { .. } | Self::ErrorCleanup | Self::PostProcess { .. } => Moment::Run,
+        }
+    }
+
     /// Returns the word that machines read.
     #[must_use]
     pub fn word(&self) -> &'static str {
@@ -144,6 +154,12 @@ pub struct Node {
     pub uses_engine: bool,
     /// Why it does not take part, if so.
     pub excluded: Option<Exclusion>,
+    /// Whether and when its result may be reused.
+    pub recipe: Recipe,
+    /// Whether its result may stand in for running it another time.
+    pub caching: Caching,
+    /// The files that it reads.
+    pub reads: Vec<Reads>,
     /// Which of its options were worked out from other things, and from which. Options that are not listed stand in
     /// the template as they are in [`Node::settings`].
     pub origins: Vec<Origin>,
@@ -266,6 +282,30 @@ impl Graph {
             .collect();
         found.sort_by_key(|(index, _)| *index);
         found.into_iter().map(|(index, edge)| (edge, &self.inner[index]))
+    }
+
+    /// Finds a node's place in [`Graph::nodes`].
+    #[must_use]
+    pub fn place(&self, id: &NodeId) -> Option<usize> {
+        self.index.get(id).map(|index| index.index())
+    }
+
+    /// Iterates over the edges that lead to the node at a place, with the places that they come from; in no
+    /// particular order.
+    pub fn inputs_at(&self, place: usize) -> impl Iterator<Item = (Edge, usize)> {
+        self.inner
+            .edges_directed(NodeIndex::new(place), Direction::Incoming)
+            .map(|edge| (*edge.weight(), edge.source().index()))
+    }
+
+    /// Returns the node at a place.
+    ///
+    /// # Panics
+    ///
+    /// Panics if there is no such place; those of [`Graph::place`] and [`Graph::inputs_at`] exist.
+    #[must_use]
+    pub fn at(&self, place: usize) -> &Node {
+        &self.inner[NodeIndex::new(place)]
     }
 
     /// Returns the build of a node.

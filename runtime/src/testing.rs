@@ -298,5 +298,7 @@ pub fn plan(text: &str) -> rpk_planner::plan::Plan {
     let template = template.unwrap_or_else(|| panic!("{problems:?}"));
     let inputs = lower::Inputs { working_directory: Path::new("/").display().to_string(), ..lower::Inputs::default() };
     let (graph, problems) = lower::lower(&template, &inputs, &lower::Selection::default(), &registry());
-    plan::plan(graph.unwrap_or_else(|| panic!("{problems:?}")), "test", None)
+    let graph = graph.unwrap_or_else(|| panic!("{problems:?}"));
+    let options = plan::Options { template: "test".to_owned(), ..plan::Options::default() };
+    plan::plan(graph, &rpk_planner::key::NoFacts, &plan::EmptyIndex, options)
 }

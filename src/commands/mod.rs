@@ -21,6 +21,8 @@ use crate::report::write_out;
 pub fn run(cli: Cli) -> Exit {
     match cli.command {
         Command::Plan(arguments) => plan::run(&arguments),
+        Command::Graph(arguments) => plan::graph(&arguments),
+        Command::Explain(arguments) => plan::explain(&arguments),
         Command::Apply(arguments) | Command::Build(arguments) => apply::run(&arguments),
         Command::Validate(arguments) => validate::run(&arguments),
         Command::Inspect(arguments) => inspect::run(&arguments),

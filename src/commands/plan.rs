@@ -1,40 +1,101 @@
-//! `rpk plan`
+//! `rpk plan`, `rpk graph` and `rpk explain`: what apply would do, in several views.
 
-use rpk_planner::graph::Graph;
-use rpk_planner::plan::{Plan, plan};
-use rpk_planner::render::{plan_json, plan_text};
+use rpk_planner::graph::{Graph, NodeId};
+use rpk_planner::key::NoFacts;
+use rpk_planner::plan::{EmptyIndex, Options, Plan, plan};
+use rpk_planner::render::{node_explanation, plan_dot, plan_json, plan_markdown, plan_mermaid, plan_svg, plan_text};
 use rpk_runtime::docker::describe_endpoint;
 use rpk_runtime::registry::Registry;
 
-use crate::cli::{Format, PlanArguments};
+use crate::cli::{
+    DrawingFormat, ExplainArguments, GraphArguments, OutputArguments, PlanArguments, PlanFormat, TemplateArguments,
+};
 use crate::exit::Exit;
 use crate::report::{Screen, diagnostic, write_out};
 use crate::{input, report};
 
 /// Prints what apply would do.
 pub fn run(arguments: &PlanArguments) -> Exit {
-    let mut read = input::read(&arguments.template);
-    let graph = read.lower(&arguments.template, &Registry::default(), report::now_nanoseconds());
-    read.report_unasked(false);
-    let screen = Screen::new(&arguments.output);
-    screen.note(read.note.as_deref());
-    screen.diagnostics(&read.sources, &read.diagnostics);
-    let Some(graph) = graph else {
+    let Some(planned) = prepare(&arguments.template, &arguments.output, &arguments.target) else {
         return Exit::Failure;
     };
-    let plan = decide(graph, &read.name);
+    let plan = &planned.plan;
     match arguments.format {
-        Format::Text => write_out(&plan_text(&plan, screen.is_coloured())),
-        Format::Json => {
+        PlanFormat::Text => write_out(&plan_text(plan, planned.screen.is_coloured())),
+        PlanFormat::Json => {
+            let read = &planned.read;
             let diagnostics = read.diagnostics.iter().map(|found| diagnostic::json(&read.sources, found)).collect();
-            write_out(&plan_json(&plan, env!("CARGO_PKG_VERSION"), diagnostics));
+            write_out(&plan_json(plan, env!("CARGO_PKG_VERSION"), diagnostics));
         }
+        PlanFormat::Markdown => write_out(&plan_markdown(plan)),
     }
-    if arguments.detailed_exitcode && plan.summary().run > 0 { Exit::SomethingToRun } else { Exit::Success }
+    let summary = plan.summary();
+    let may_run = summary.run + summary.unknown > 0;
+    if arguments.detailed_exitcode && may_run { Exit::SomethingToRun } else { Exit::Success }
+}
+
+/// Draws the graph.
+pub fn graph(arguments: &GraphArguments) -> Exit {
+    let Some(planned) = prepare(&arguments.template, &arguments.output, &[]) else {
+        return Exit::Failure;
+    };
+    write_out(&match arguments.format {
+        DrawingFormat::Dot => plan_dot(&planned.plan),
+        DrawingFormat::Mermaid => plan_mermaid(&planned.plan),
+        DrawingFormat::Svg => plan_svg(&planned.plan),
+    });
+    Exit::Success
+}
+
+/// Explains one node.
+pub fn explain(arguments: &ExplainArguments) -> Exit {
+    let Some(planned) = prepare(&arguments.template, &arguments.output, &[]) else {
+        return Exit::Failure;
+    };
+    let found = find(&planned.plan.graph, &arguments.node, &planned.screen);
+    let Some(text) = found.and_then(|id| node_explanation(&planned.plan, &id)) else {
+        return Exit::Failure;
+    };
+    write_out(&text);
+    Exit::Success
+}
+
+/// A plan with what it was made from.
+struct Planned {
+    read: input::Read,
+    screen: Screen,
+    plan: Plan,
+}
+
+fn prepare(template: &TemplateArguments, output: &OutputArguments, targets: &[String]) -> Option<Planned> {
+    let mut read = input::read(template);
+    let graph = read.lower(template, &Registry::default(), report::now_nanoseconds());
+    read.report_unasked(false);
+    let screen = Screen::new(output);
+    screen.note(read.note.as_deref());
+    screen.diagnostics(&read.sources, &read.diagnostics);
+    let graph = graph?;
+    let targets = targets.iter().map(|name| find(&graph, name, &screen)).collect::<Option<Vec<NodeId>>>()?;
+    let plan = decide_with(graph, Options { template: read.name.clone(), targets, ..Options::default() });
+    Some(Planned { read, screen, plan })
+}
+
+/// Finds a node by the name that the user gave; complains if there is none.
+fn find(graph: &Graph, name: &str, screen: &Screen) -> Option<NodeId> {
+    let found = graph.nodes().find(|node| node.id.as_str() == name).map(|node| node.id.clone());
+    if found.is_none() {
+        screen.error(&format!("there is no node `{name}`"), Some("`rpk plan` lists all nodes of a template"));
+    }
+    found
 }
 
 /// Decides on a graph, for `plan` and `apply` alike.
 pub fn decide(graph: Graph, template: &str) -> Plan {
+    decide_with(graph, Options { template: template.to_owned(), ..Options::default() })
+}
+
+fn decide_with(graph: Graph, options: Options) -> Plan {
     let needs_engine = graph.nodes().any(|node| node.uses_engine && node.excluded.is_none());
-    plan(graph, template, needs_engine.then(describe_endpoint))
+    let options = Options { engine: needs_engine.then(describe_endpoint), ..options };
+    plan(graph, &NoFacts, &EmptyIndex, options)
 }

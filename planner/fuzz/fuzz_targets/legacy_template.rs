@@ -15,7 +15,8 @@ use rpk_planner::catalog::{
 };
 use rpk_planner::diagnostic::Diagnostics;
 use rpk_planner::lower::{Inputs, Selection, lower};
-use rpk_planner::plan::plan;
+use rpk_planner::key::NoFacts;
+use rpk_planner::plan::{EmptyIndex, Options, plan};
 use rpk_planner::render::{plan_json, plan_text};
 use rpk_planner::span::Sources;
 use rpk_planner::template::json;
@@ -80,7 +81,7 @@ fuzz_target!(|text: &str| {
             let (graph, problems) = lower(&template, &Inputs::default(), &Selection::default(), components);
             check_places(&sources, &problems);
             graph.map(|graph| {
-                let plan = plan(graph, "t.json", None);
+                let plan = plan(graph, &NoFacts, &EmptyIndex, Options::default());
                 plan_text(&plan, false) + &plan_json(&plan, "0", Vec::new())
             })
         });

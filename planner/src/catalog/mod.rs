@@ -3,6 +3,7 @@
 //! | file | holds |
 //! | --- | --- |
 //! | `option.rs` | one option of a component, and how written values become it |
+//! | `caching.rs` | what a component says of the reuse of its results |
 //! | `decode.rs` | a component's options, checked and normalised, all problems together |
 //! | `schema.rs` | a JSON Schema of templates, for editors |
 //! | `known.rs` | Packer components that rpk does not build in, by name |
@@ -11,6 +12,7 @@
 //! itself with a [`ComponentSpec`], which is data, so that validation, editors' schemas and documentation read one
 //! table.
 
+mod caching;
 mod decode;
 mod known;
 mod option;
@@ -20,6 +22,7 @@ use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
 
+pub use caching::{Caching, Reads, Recipe};
 pub use decode::{Decoding, decode};
 pub use known::{known_components, plugin_of};
 pub use option::{
@@ -178,6 +181,8 @@ pub struct ComponentSpec {
     pub uses_engine: bool,
     /// For a builder: the names of build data that it adds to those all builders have.
     pub build_data: &'static [&'static str],
+    /// Whether and when its results may be reused.
+    pub recipe: Recipe,
 }
 
 impl ComponentSpec {
@@ -196,7 +201,15 @@ impl ComponentSpec {
             flow: None,
             uses_engine: false,
             build_data: &[],
+            recipe: Recipe::default(),
         }
+    }
+
+    /// Sets whether and when its results may be reused.
+    #[must_use]
+    pub fn recipe(mut self, recipe: Recipe) -> Self {
+        self.recipe = recipe;
+        self
     }
 
     /// Adds options.

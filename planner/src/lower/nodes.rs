@@ -227,7 +227,7 @@ impl<'a> BuildLowering<'a> {
         if is_excluded {
             return Prepared { spec: Some(spec), ..unprepared };
         }
-        let (settled, syntax) = match &part.options {
+        let (mut settled, syntax) = match &part.options {
             Options::Values(values) => {
                 (Settled { options: values.as_ref().clone(), ..Settled::default() }, Decoding::Weak)
             }
@@ -235,7 +235,14 @@ impl<'a> BuildLowering<'a> {
         };
         let builder = self.catalog.find(ComponentKind::Builder, &self.blueprint.builder.component);
         let announced = builder.map_or(&[][..], |builder| builder.build_data);
-        let rendered = self.renderer.options(&settled.options, spec, &self.blueprint.build, announced, self.problems);
+        let rendered = self.renderer.options(
+            &settled.options,
+            spec,
+            &self.blueprint.build,
+            announced,
+            &mut settled.origins,
+            self.problems,
+        );
         let settings = decode(spec, &rendered, head(part.span), syntax, self.problems);
         let sensitive = spec.options.iter().filter(|option| option.is_sensitive);
         self.secrets.extend(
@@ -260,8 +267,13 @@ impl<'a> BuildLowering<'a> {
         prepared: &Prepared<'_>,
         moment: Moment,
     ) -> NodeId {
+        let recipe = prepared.spec.map(|spec| spec.recipe.clone()).unwrap_or_default();
+        let is_read = !prepared.is_excluded;
         graph.add(Node {
             id: NodeId::new(&self.blueprint.build.id, &kind),
+            caching: recipe.caching(&prepared.settings, moment),
+            reads: if is_read { recipe.files(&prepared.settings, moment) } else { Vec::new() },
+            recipe,
             kind,
             build: self.index,
             component: part.component.as_ref().to_owned(),

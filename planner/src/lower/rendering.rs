@@ -8,12 +8,13 @@ use super::Inputs;
 use crate::catalog::{ComponentKind, ComponentSpec, Rendering};
 use crate::diagnostic::{Diagnostic, Diagnostics, closest};
 use crate::gotemplate::{Call, Value as Data};
-use crate::graph::{Build, Variable};
+use crate::graph::{Build, Origin, Variable};
 use crate::late::{LateRenderer, Surroundings};
 use crate::span::Span;
 use crate::template::Template;
-use crate::value::functions::{ResourceNames, placeholder_data};
+use crate::value::functions::{ResourceNames, build_data_names, placeholder_data};
 use crate::value::interpolation::{self, Context, Phase, seeded_random};
+use crate::value::usage::Usage;
 use crate::value::variables::{Resolution, VariableError, resolve};
 use crate::value::{Entry, Map, Setting, Value};
 
@@ -114,6 +115,7 @@ impl Renderer {
         spec: &ComponentSpec,
         build: &Build,
         announced: &[&str],
+        origins: &mut Vec<Origin>,
         problems: &mut Diagnostics,
     ) -> Map {
         let random = seeded_random(self.surroundings.seed);
@@ -123,7 +125,15 @@ impl Renderer {
             ComponentKind::Builder | ComponentKind::DataSource => Data::Nil,
             ComponentKind::Provisioner | ComponentKind::PostProcessor => placeholder_data(announced),
         };
-        let mut texts = Texts { context, data, problems, is_late: false, is_legacy: self.is_legacy };
+        let mut texts = Texts {
+            context,
+            data,
+            problems,
+            resolution: &self.resolution,
+            origins,
+            is_late: false,
+            is_legacy: self.is_legacy,
+        };
         let mut rendered = Map::default();
         for entry in map.iter() {
             texts.is_late = spec.option(&entry.key).is_some_and(|option| option.rendering == Rendering::Late);
@@ -154,6 +164,8 @@ struct Texts<'a> {
     context: Context<'a>,
     data: Data,
     problems: &'a mut Diagnostics,
+    resolution: &'a Resolution,
+    origins: &'a mut Vec<Origin>,
     is_late: bool,
     /// Whether there are user variables at all.
     is_legacy: bool,
@@ -196,7 +208,11 @@ impl Texts<'_> {
         if !text.contains("{{") {
             return text.to_owned();
         }
-        self.check_references(text, span);
+        let mut usage = Usage::default();
+        self.check_references(text, span, &mut usage);
+        if usage != Usage::default() {
+            self.origins.push(Origin { option: path.to_owned(), written: text.to_owned(), usage });
+        }
         let rendered = if self.is_late {
             interpolation::parse(text, &self.context).map(|_| text.to_owned()).map_err(Into::into)
         } else {
@@ -211,28 +227,81 @@ impl Texts<'_> {
         })
     }
 
-    /// Finds user variables that do not exist. Packer takes them for empty, which hides every slip of the pen.
-    fn check_references(&mut self, text: &str, span: Span) {
+    /// Finds out what a text uses, and user variables that do not exist. Packer takes those for empty, which hides
+    /// every slip of the pen.
+    fn check_references(&mut self, text: &str, span: Span, usage: &mut Usage) {
         let Ok(template) = interpolation::parse(text, &self.context) else {
             return;
         };
         for call in template.calls() {
-            let Call::Function { name, arguments, .. } = call else {
-                continue;
-            };
-            let (true, [Some(variable)]) = (name == "user", arguments.as_slice()) else {
-                continue;
-            };
-            if !self.context.variables.contains_key(variable) {
-                let known = self.context.variables.keys().map(String::as_str);
-                let mut problem = undefined(variable, known).at(span, "used here");
-                if !self.is_legacy {
-                    problem.help = Some(format!("in HCL2 write `${{var.{variable}}}`"));
+            let (name, arguments) = match call {
+                Call::Function { name, arguments, .. } => (name, arguments),
+                Call::Field { path, .. } => {
+                    usage.volatile.extend(path.into_iter().take(1).filter(|name| is_run_data(name)));
+                    continue;
                 }
-                self.problems.push(problem);
+            };
+            match (name.as_str(), arguments.as_slice()) {
+                ("timestamp" | "isotime" | "uuid", _) => {
+                    usage.volatile.insert(name);
+                }
+                ("build", [Some(data)]) => {
+                    if is_run_data(data) {
+                        usage.volatile.insert(format!("build {data}"));
+                    }
+                }
+                // Nobody can tell which value it will be.
+                ("build", _) => {
+                    usage.volatile.insert(name);
+                }
+                ("user", [None]) if self.is_late => {
+                    usage.volatile.insert(name);
+                }
+                ("user", [Some(variable)]) => {
+                    if !self.context.variables.contains_key(variable) {
+                        let known = self.context.variables.keys().map(String::as_str);
+                        let mut problem = undefined(variable, known).at(span, "used here");
+                        if !self.is_legacy {
+                            problem.help = Some(format!("in HCL2 write `${{var.{variable}}}`"));
+                        }
+                        self.problems.push(problem);
+                    }
+                    self.variable(variable, usage, &mut Vec::new());
+                }
+                _ => {}
             }
         }
     }
+
+    /// Adds what a variable's value was made from. It counts itself only if it uses no other one: a change of the
+    /// other one is to be told by that one's name. A text that is rendered later holds none of the values, though,
+    /// so that all of them count.
+    fn variable(&self, name: &str, usage: &mut Usage, path: &mut Vec<String>) {
+        let own = self.resolution.usage.get(name);
+        if own.is_none_or(|own| own.variables.is_empty()) || self.is_late {
+            usage.variables.insert(name.to_owned());
+        }
+        let Some(own) = own else {
+            return;
+        };
+        usage.environment.extend(own.environment.iter().cloned());
+        usage.volatile.extend(own.volatile.iter().cloned());
+        usage.files.extend(own.files.iter().cloned());
+        usage.reads_secrets |= own.reads_secrets;
+        if path.iter().any(|seen| seen == name) {
+            return;
+        }
+        path.push(name.to_owned());
+        for other in &own.variables {
+            self.variable(other, usage, path);
+        }
+        path.pop();
+    }
+}
+
+/// Tells whether a build's data of this name is another at each run.
+fn is_run_data(name: &str) -> bool {
+    !matches!(name, "ConnType" | "User") && build_data_names().contains(&name)
 }
 
 fn undefined<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> Diagnostic {

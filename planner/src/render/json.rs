@@ -5,7 +5,8 @@
 use serde::Serialize;
 use serde_json::{Value as Json, json};
 
-use crate::plan::Plan;
+use crate::key::InputValue;
+use crate::plan::{Action, Change, Plan, Step};
 
 #[derive(Serialize)]
 struct Document<'a> {
@@ -39,7 +40,7 @@ struct NodeDocument<'a> {
 #[derive(Serialize)]
 struct ReasonDocument {
     code: &'static str,
-    text: &'static str,
+    text: String,
     changes: Vec<Json>,
 }
 
@@ -79,12 +80,15 @@ pub fn plan_json(plan: &Plan, rpk_version: &str, diagnostics: Vec<Json>) -> Stri
             title: graph.redactor.redact(&step.node.title),
             depends_on: graph.inputs(&step.node.id).map(|(_, node)| node.id.as_str()).collect(),
             action: step.action.word(),
-            reason: ReasonDocument { code: step.reason.code(), text: step.reason.text(), changes: Vec::new() },
-            // No result is stored yet, so none can be taken from a store.
-            cacheable: false,
-            key: None,
-            inputs: graph.redactor.redact_json(&Json::Object((*step.node.settings).clone())),
-            estimate_s: None,
+            reason: ReasonDocument {
+                code: step.reason.code(),
+                text: graph.redactor.redact(&step.reason.text()),
+                changes: step.reason.changes().iter().map(|change| change_json(plan, change)).collect(),
+            },
+            cacheable: step.is_cacheable(),
+            key: step.decision.key.map(|key| key.to_string()),
+            inputs: inputs_json(plan, &step),
+            estimate_s: step.decision.took.map(|took| took.as_secs_f64()),
         })
         .collect();
     let summary = plan.summary();
@@ -98,14 +102,38 @@ pub fn plan_json(plan: &Plan, rpk_version: &str, diagnostics: Vec<Json>) -> Stri
         summary: SummaryDocument {
             total: summary.total,
             run: summary.run,
-            cached: 0,
+            cached: summary.cached,
             skipped: summary.skipped,
-            unknown: 0,
-            estimate_s: None,
+            unknown: summary.unknown,
+            estimate_s: summary.estimate.map(|estimate| estimate.as_secs_f64()),
         },
         diagnostics,
     };
     let mut text = serde_json::to_string_pretty(&document).expect("strings, numbers and lists always serialise");
     text.push('\n');
     text
+}
+
+/// Lists a node's inputs by path; a node that takes no part shows its options alone.
+fn inputs_json(plan: &Plan, step: &Step<'_>) -> Json {
+    if step.action == Action::Skip {
+        return plan.graph.redactor.redact_json(&Json::Object((*step.node.settings).clone()));
+    }
+    let inputs = plan.inputs(&step.node.id);
+    Json::Object(inputs.into_iter().map(|input| (input.path, value_json(plan, &input.value))).collect())
+}
+
+fn change_json(plan: &Plan, change: &Change) -> Json {
+    let value = |value: &Option<InputValue>| value.as_ref().map_or(Json::Null, |value| value_json(plan, value));
+    json!({ "input": change.input, "before": value(&change.before), "after": value(&change.after) })
+}
+
+fn value_json(plan: &Plan, value: &InputValue) -> Json {
+    match value {
+        InputValue::Text(text) => Json::String(plan.graph.redactor.redact(text)),
+        InputValue::Content { digest, size_bytes: Some(size) } => json!({ "digest": digest, "size_bytes": size }),
+        InputValue::Content { digest, size_bytes: None } => json!({ "digest": digest }),
+        InputValue::Sensitive { .. } => json!({ "sensitive": true }),
+        InputValue::Unknown => Json::Null,
+    }
 }

@@ -2,11 +2,20 @@
 //!
 //! | file | for |
 //! | --- | --- |
-//! | `text.rs` | people: a terminal, a code review |
+//! | `diagram.rs` | drawings: DOT, Mermaid, SVG |
+//! | `explain.rs` | people who ask about one node |
 //! | `json.rs` | scripts: the documented, versioned form |
+//! | `markdown.rs` | comments on pull requests |
+//! | `text.rs` | people: a terminal, a code review |
 
+mod diagram;
+mod explain;
 mod json;
+mod markdown;
 mod text;
 
+pub use diagram::{plan_dot, plan_mermaid, plan_svg};
+pub use explain::node_explanation;
 pub use json::plan_json;
+pub use markdown::plan_markdown;
 pub use text::plan_text;

@@ -1,8 +1,10 @@
 //! A plan for people.
 
 use std::fmt::Write as _;
+use std::time::Duration;
 
-use crate::plan::{Action, Plan, Step};
+use crate::key::InputValue;
+use crate::plan::{Action, Change, Plan, Step, Summary};
 
 /// Marks up a piece of text; the plain form leaves it as it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,6 +41,9 @@ pub fn plan_text(plan: &Plan, coloured: bool) -> String {
         while let Some(step) = steps.next_if(|step| step.node.build == index) {
             if build.is_selected {
                 let _ = writeln!(out, "{}", line(plan, step, id_width, &paint));
+                for change in step.reason.changes() {
+                    let _ = writeln!(out, "{}", paint(Tone::Faint, &change_line(plan, change)));
+                }
             } else {
                 skipped += 1;
             }
@@ -48,19 +53,29 @@ pub fn plan_text(plan: &Plan, coloured: bool) -> String {
             let _ = writeln!(out, "{}", paint(Tone::Faint, &line));
         }
     }
-    let summary = plan.summary();
-    let skipped = match summary.skipped {
-        0 => String::new(),
-        count => format!(", {count} skipped"),
-    };
-    let _ = writeln!(
-        out,
-        "\nPlan: {} {}, {} to run{skipped}",
-        summary.total,
-        if summary.total == 1 { "node" } else { "nodes" },
-        summary.run
-    );
+    let _ = writeln!(out, "\n{}", summary_line(&plan.summary()));
     out
+}
+
+/// Writes what a plan comes to.
+pub(super) fn summary_line(summary: &Summary) -> String {
+    let counts = [
+        (true, summary.run, "to run"),
+        (false, summary.cached, "cached"),
+        (false, summary.unknown, "unknown"),
+        (false, summary.skipped, "skipped"),
+    ];
+    let counts: Vec<String> = counts
+        .iter()
+        .filter(|(is_always, count, _)| *is_always || *count > 0)
+        .map(|(_, count, word)| format!("{count} {word}"))
+        .collect();
+    let estimate = summary
+        .estimate
+        .filter(|_| summary.run > 0)
+        .map_or_else(String::new, |takes| format!(", about {}", span(takes)));
+    let nodes = if summary.total == 1 { "node" } else { "nodes" };
+    format!("Plan: {} {nodes}, {}{estimate}", summary.total, counts.join(", "))
 }
 
 /// Writes the line of one step: what is done, the node's name, what it does, why.
@@ -68,7 +83,8 @@ fn line(plan: &Plan, step: Step<'_>, id_width: usize, paint: &dyn Fn(Tone, &str)
     let node = step.node;
     let tone = match step.action {
         Action::Run => Tone::Run,
-        Action::Skip => Tone::Faint,
+        Action::Unknown => Tone::Strong,
+        Action::Reuse | Action::Skip => Tone::Faint,
     };
     format!(
         "  {} {}{}  {}{}",
@@ -76,8 +92,35 @@ fn line(plan: &Plan, step: Step<'_>, id_width: usize, paint: &dyn Fn(Tone, &str)
         node.id,
         " ".repeat(id_width - width(node.id.as_str())),
         plan.graph.redactor.redact(&node.title),
-        paint(Tone::Faint, &format!("  ({})", step.reason.text())),
+        paint(Tone::Faint, &format!("  ({})", plan.graph.redactor.redact(&step.reason.text()))),
     )
+}
+
+/// Writes what has become of an input. Digests are cut: they only have to differ.
+pub(super) fn change_line(plan: &Plan, change: &Change) -> String {
+    let shown = |value: &Option<InputValue>| match value {
+        None => "nothing".to_owned(),
+        Some(InputValue::Content { digest, size_bytes }) => {
+            let size = size_bytes.map_or_else(String::new, |size| format!(" ({size} bytes)"));
+            format!("{}{size}", digest.chars().take(19).collect::<String>())
+        }
+        Some(InputValue::Text(text)) => {
+            let text = plan.graph.redactor.redact(text).replace('\n', "\\n");
+            let is_long = text.chars().count() > 60;
+            text.chars().take(60).chain(is_long.then_some('…')).collect()
+        }
+        Some(value) => value.to_string(),
+    };
+    format!("           {}: {} → {}", change.input, shown(&change.before), shown(&change.after))
+}
+
+/// Writes a length of time as people say it.
+fn span(time: Duration) -> String {
+    match time.as_secs() {
+        0 => "1 s".to_owned(),
+        seconds @ 1..120 => format!("{seconds} s"),
+        seconds => format!("{} min", seconds.div_ceil(60)),
+    }
 }
 
 fn width(text: &str) -> usize {

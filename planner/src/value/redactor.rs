@@ -40,6 +40,12 @@ impl Redactor {
         Self { secrets, matcher }
     }
 
+    /// Tells whether a text has a sensitive value in it.
+    #[must_use]
+    pub fn hides(&self, text: &str) -> bool {
+        self.matcher.as_ref().is_some_and(|matcher| matcher.is_match(text))
+    }
+
     /// Returns the text with sensitive values replaced.
     #[must_use]
     pub fn redact(&self, text: &str) -> String {

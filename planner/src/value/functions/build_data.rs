@@ -22,6 +22,12 @@ const COMMON: [&str; 13] = [
 /// Marks a value that stands in for one of the build's.
 const PLACEHOLDER: &str = "To set this dynamically in the Packer template, you must use the `build` function";
 
+/// Lists the names of the data that all builders have.
+#[must_use]
+pub fn build_data_names() -> &'static [&'static str] {
+    &COMMON
+}
+
 /// Makes the data for templates of provisioners and post-processors that are rendered before the build runs.
 ///
 /// It has the names known of every build and those that the builder announces. In such data `{{build "X"}}` turns

@@ -15,7 +15,7 @@ mod go_time;
 mod packer;
 mod text;
 
-pub use build_data::placeholder_data;
+pub use build_data::{build_data_names, placeholder_data};
 pub(crate) use go_time::{RFC_3339, format as go_format, strftime};
 pub(crate) use packer::{PackerFunctions, is_function};
 pub use text::ResourceNames;

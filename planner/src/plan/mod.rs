@@ -1,0 +1,219 @@
+//! Graph to plan: what will be done with each node, and why.
+//!
+//! | file | holds |
+//! | --- | --- |
+//! | `index.rs` | what the planner asks a store of results |
+//! | `reason.rs` | why an action was chosen, as data and in words |
+//! | `decide.rs` | the decision on every node |
+//! | `changes.rs` | which inputs of a node are others than last time |
+//!
+//! A plan is plain data: it is printed, compared in code review and run. Apply runs what the plan says and nothing
+//! else, so every choice is made here.
+
+mod changes;
+mod decide;
+mod index;
+mod reason;
+
+use std::fmt;
+use std::time::Duration;
+
+use crate::catalog::Caching;
+use crate::graph::{Graph, Node, NodeId};
+use crate::key::{self, CacheKey, Facts, Input, NodeFacts, Subject};
+pub use changes::changes;
+pub use index::{CacheIndex, EmptyIndex, LastRun, Stored, StoredState};
+pub use reason::{Change, Reason};
+
+/// What is done with a node.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Action {
+    /// It is run.
+    Run,
+    /// Its stored result stands in for running it.
+    Reuse,
+    /// It is left out.
+    Skip,
+    /// It is run or its result reused, depending on what another node will give.
+    Unknown,
+}
+
+impl Action {
+    /// Returns the word that people and machines read.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Run => "run",
+            Self::Reuse => "cached",
+            Self::Skip => "skipped",
+            Self::Unknown => "unknown",
+        }
+    }
+}
+
+/// What was decided on one node.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Decision {
+    /// What is done with it.
+    pub action: Action,
+    /// Why.
+    pub reason: Reason,
+    /// Its key, once everything that it depends on is known.
+    pub key: Option<CacheKey>,
+    /// Whether the machine as this node left it is stored, and the lane goes on from there.
+    pub is_start: bool,
+    /// How long it took when it was last run.
+    pub took: Option<Duration>,
+}
+
+/// One node with its decision.
+#[derive(Clone, Copy, Debug)]
+pub struct Step<'a> {
+    /// The node.
+    pub node: &'a Node,
+    /// Its place in the graph.
+    pub place: usize,
+    /// What is done with it.
+    pub action: Action,
+    /// What was decided.
+    pub decision: &'a Decision,
+    /// Why.
+    pub reason: &'a Reason,
+}
+
+impl Step<'_> {
+    /// Tells whether the node's result may be stored and reused.
+    #[must_use]
+    pub fn is_cacheable(&self) -> bool {
+        self.node.caching == Caching::Cacheable && decide::volatile(self.node).is_empty()
+    }
+}
+
+/// What a user asks of a plan.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Options {
+    /// The template's path as the user gave it.
+    pub template: String,
+    /// The container engine that will be used, if any node needs one.
+    pub engine: Option<String>,
+    /// Whether no stored result is used.
+    pub no_cache: bool,
+    /// Nodes whose stored results are not used, nor those of what depends on them.
+    pub no_cache_from: Vec<NodeId>,
+    /// If any: just these nodes and what they depend on.
+    pub targets: Vec<NodeId>,
+}
+
+/// The decided graph.
+#[derive(Clone)]
+pub struct Plan {
+    /// The template's path as the user gave it.
+    pub template: String,
+    /// The container engine that will be used, if any node needs one.
+    pub engine: Option<String>,
+    /// The nodes and edges.
+    pub graph: Graph,
+    decisions: Vec<Decision>,
+    keys: Vec<Option<CacheKey>>,
+    facts: Vec<Option<NodeFacts>>,
+    secret: [u8; 32],
+}
+
+impl fmt::Debug for Plan {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Plan")
+            .field("template", &self.template)
+            .field("decisions", &self.decisions)
+            .finish_non_exhaustive()
+    }
+}
+
+/// How many nodes meet which fate.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Summary {
+    /// All nodes.
+    pub total: usize,
+    /// Those that are run.
+    pub run: usize,
+    /// Those whose stored results are used.
+    pub cached: usize,
+    /// Those that are left out.
+    pub skipped: usize,
+    /// Those that are run or not, as will turn out.
+    pub unknown: usize,
+    /// How long the run takes if each node takes as long as last time and all that may run at once does; none if
+    /// nothing is known of any node that runs.
+    pub estimate: Option<Duration>,
+}
+
+impl Plan {
+    /// Iterates over all steps, each after everything that it depends on.
+    pub fn steps(&self) -> impl Iterator<Item = Step<'_>> {
+        self.graph.nodes().zip(&self.decisions).enumerate().map(|(place, (node, decision))| Step {
+            node,
+            place,
+            action: decision.action,
+            decision,
+            reason: &decision.reason,
+        })
+    }
+
+    /// Finds a node's step.
+    #[must_use]
+    pub fn step(&self, id: &NodeId) -> Option<Step<'_>> {
+        let place = self.graph.place(id)?;
+        let decision = &self.decisions[place];
+        Some(Step { node: self.graph.at(place), place, action: decision.action, decision, reason: &decision.reason })
+    }
+
+    /// Lists the inputs of a node, in the form that may be shown and stored.
+    #[must_use]
+    pub fn inputs(&self, id: &NodeId) -> Vec<Input> {
+        self.graph.place(id).map_or_else(Vec::new, |place| {
+            key::inputs(Subject {
+                graph: &self.graph,
+                place,
+                facts: self.facts[place].as_ref(),
+                keys: &self.keys,
+                secret: &self.secret,
+            })
+        })
+    }
+
+    /// Counts the steps.
+    #[must_use]
+    pub fn summary(&self) -> Summary {
+        let mut summary = Summary { total: self.decisions.len(), ..Summary::default() };
+        // When each node ends, if all that can run at once does.
+        let mut ends = vec![Duration::ZERO; self.decisions.len()];
+        let mut is_known = false;
+        for step in self.steps() {
+            match step.action {
+                Action::Run => summary.run += 1,
+                Action::Reuse => summary.cached += 1,
+                Action::Skip => summary.skipped += 1,
+                Action::Unknown => summary.unknown += 1,
+            }
+            let begins = self.graph.inputs_at(step.place).map(|(_, from)| ends[from]).max().unwrap_or_default();
+            let takes = match step.action {
+                Action::Run | Action::Unknown => step.decision.took,
+                Action::Reuse | Action::Skip => None,
+            };
+            is_known |= takes.is_some();
+            ends[step.place] = begins + takes.unwrap_or_default();
+        }
+        summary.estimate = is_known.then(|| ends.into_iter().max().unwrap_or_default());
+        summary
+    }
+}
+
+/// Decides what is done with a graph's nodes.
+#[must_use]
+pub fn plan(graph: Graph, facts: &dyn Facts, index: &dyn CacheIndex, options: Options) -> Plan {
+    let facts: Vec<Option<NodeFacts>> = graph.nodes().map(|node| facts.node(&node.id).cloned()).collect();
+    let (decisions, keys) = decide::decide(&graph, &facts, index, &options);
+    Plan { template: options.template, engine: options.engine, graph, decisions, keys, facts, secret: *index.secret() }
+}
+
+#[cfg(test)]
+mod tests;
