@@ -137,7 +137,7 @@ impl Recipe {
 
 impl Default for Recipe {
     fn default() -> Self {
-        Self::never("its result is not stored")
+        Self::never("no stored result")
     }
 }
 

@@ -245,14 +245,11 @@ impl Texts<'_> {
                 ("timestamp" | "isotime" | "uuid", _) => {
                     usage.volatile.insert(name);
                 }
-                ("build", [Some(data)]) => {
-                    if is_run_data(data) {
-                        usage.volatile.insert(format!("build {data}"));
-                    }
-                }
-                // Nobody can tell which value it will be.
-                ("build", _) => {
-                    usage.volatile.insert(name);
+                ("build", [Some(data)]) if !is_run_data(data) => {}
+                ("build", arguments) => {
+                    // Of data whose name is worked out nobody can tell which it will be.
+                    let data = arguments.first().and_then(Option::as_deref).unwrap_or_default();
+                    usage.volatile.insert(format!("build {data}").trim_end().to_owned());
                 }
                 ("user", [None]) if self.is_late => {
                     usage.volatile.insert(name);

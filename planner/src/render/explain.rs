@@ -23,11 +23,15 @@ pub fn node_explanation(plan: &Plan, id: &NodeId) -> Option<String> {
     for change in step.reason.changes() {
         row("", change_line(plan, change).trim());
     }
-    row("key", &step.decision.key.map_or_else(|| "not known yet".to_owned(), |key| key.to_string()));
+    if step.is_cacheable() {
+        row("key", &step.decision.key.map_or_else(|| "not known yet".to_owned(), |key| key.to_string()));
+    }
     if let Some(took) = step.decision.took {
         row("last run", &format!("took {:.1} s", took.as_secs_f64()));
     }
-    let inputs = if step.action == Action::Skip { Vec::new() } else { plan.inputs(id) };
+    let mut inputs = if step.action == Action::Skip { Vec::new() } else { plan.inputs(id) };
+    // Which nodes come before is told below; their keys tell people nothing.
+    inputs.retain(|input| !input.path.starts_with("upstream:"));
     for (index, input) in inputs.iter().enumerate() {
         let value = match &input.value {
             InputValue::Content { digest, size_bytes: Some(size) } => format!("{digest} ({size} bytes)"),

@@ -86,7 +86,8 @@ pub fn plan_json(plan: &Plan, rpk_version: &str, diagnostics: Vec<Json>) -> Stri
                 changes: step.reason.changes().iter().map(|change| change_json(plan, change)).collect(),
             },
             cacheable: step.is_cacheable(),
-            key: step.decision.key.map(|key| key.to_string()),
+            // What is never looked up needs no key, and a key that anyone can compute would let guesses be checked.
+            key: step.decision.key.filter(|_| step.is_cacheable()).map(|key| key.to_string()),
             inputs: inputs_json(plan, &step),
             estimate_s: step.decision.took.map(|took| took.as_secs_f64()),
         })
@@ -119,7 +120,9 @@ fn inputs_json(plan: &Plan, step: &Step<'_>) -> Json {
     if step.action == Action::Skip {
         return plan.graph.redactor.redact_json(&Json::Object((*step.node.settings).clone()));
     }
-    let inputs = plan.inputs(&step.node.id);
+    let mut inputs = plan.inputs(&step.node.id);
+    // `depends_on` names the nodes before; their keys stand with them, where they may be told.
+    inputs.retain(|input| !input.path.starts_with("upstream:"));
     Json::Object(inputs.into_iter().map(|input| (input.path, value_json(plan, &input.value))).collect())
 }
 

@@ -18,11 +18,24 @@ const VALUE: Parameter = parameter("value", kinds::any);
 
 pub(super) const FUNCTIONS: &[Function] = &[
     function("alltrue", &[parameter("list", kinds::flags)], results::flag, |arguments, _| {
-        Ok(fold(&arguments[0], false))
+        // The first that is not true decides, be it false, null or unknown.
+        let items = arguments[0].items().unwrap_or_default();
+        Ok(match items.iter().find(|item| **item != Value::Bool(true)) {
+            None => Value::Bool(true),
+            Some(Value::Unknown(_)) => Value::Unknown(Type::Bool),
+            Some(_) => Value::Bool(false),
+        })
     })
     .unknowns(Unknowns::Inside),
     function("anytrue", &[parameter("list", kinds::flags)], results::flag, |arguments, _| {
-        Ok(fold(&arguments[0], true))
+        let items = arguments[0].items().unwrap_or_default();
+        Ok(if items.contains(&Value::Bool(true)) {
+            Value::Bool(true)
+        } else if items.iter().all(Value::is_known) {
+            Value::Bool(false)
+        } else {
+            Value::Unknown(Type::Bool)
+        })
     })
     .unknowns(Unknowns::Inside),
     function(
@@ -95,15 +108,6 @@ fn sequence(value: &Value, index: usize) -> Result<&[Value], Fault> {
         Value::List(_, items) | Value::Tuple(items) => Ok(items),
         _ => Err(Fault::Argument(index, "argument must be a list or tuple".to_owned())),
     }
-}
-
-/// Joins truths: one that equals `decisive` decides, an unknown one leaves it open.
-fn fold(list: &Value, decisive: bool) -> Value {
-    let items = list.items().unwrap_or_default();
-    if items.contains(&Value::Bool(decisive)) || !decisive && items.iter().any(Value::is_null) {
-        return Value::Bool(decisive);
-    }
-    if items.iter().all(Value::is_known) { Value::Bool(!decisive) } else { Value::Unknown(Type::Bool) }
 }
 
 fn chunklist(arguments: &[Value], _: &Host<'_>) -> Outcome {
