@@ -124,6 +124,9 @@ pub struct PlanArguments {
     /// Take just this node and what it depends on
     #[arg(long, value_name = "NODE")]
     pub target: Vec<String>,
+    /// Ask nobody: the values of data sources are not known then
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_value = "false", default_missing_value = "true", action = ArgAction::Set, value_parser = boolean)]
+    pub offline: bool,
     /// End with status 2 if something will run
     #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_value = "false", default_missing_value = "true", action = ArgAction::Set, value_parser = boolean)]
     pub detailed_exitcode: bool,
@@ -214,7 +217,7 @@ pub struct ValidateArguments {
     /// Check the template's form alone
     #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_value = "false", default_missing_value = "true", action = ArgAction::Set, value_parser = boolean)]
     pub syntax_only: bool,
-    /// Refuse a template with data sources that rpk cannot ask, instead of taking their values as not known
+    /// Ask data sources for their values, instead of taking these as not known
     #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_value = "false", default_missing_value = "true", action = ArgAction::Set, value_parser = boolean)]
     pub evaluate_datasources: bool,
     /// Say nothing of names in variable files that the template does not declare

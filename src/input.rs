@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use rpk_planner::diagnostic::{Diagnostic, Diagnostics};
+use rpk_planner::expression::value::Value;
 use rpk_planner::graph::Graph;
 use rpk_planner::lower::hcl::{DataRequest, Given, GivenText, HclInputs, check_variables, lower_hcl};
 use rpk_planner::lower::{Inputs, Selection, lower};
@@ -34,6 +35,8 @@ pub struct Read {
     root: String,
     file_variables: Vec<(String, String)>,
     given: Given,
+    /// Whether data sources are asked for their values.
+    asks: bool,
     /// Data sources that have to be asked before their values are known.
     requests: Vec<DataRequest>,
 }
@@ -272,10 +275,20 @@ impl Read {
             // What was read is full of holes; more errors would be about those.
             Written::Hcl(_) if !is_whole => return None,
             Written::Hcl(template) => {
-                let inputs = self.hcl_inputs(arguments, now_nanoseconds);
-                let (graph, requests, problems) = lower_hcl(template, &inputs, &selection, registry, &self.sources);
-                self.requests = requests;
-                (graph, problems)
+                let mut inputs = self.hcl_inputs(arguments, now_nanoseconds);
+                let mut answers = Diagnostics::default();
+                loop {
+                    let (graph, requests, mut problems) =
+                        lower_hcl(template, &inputs, &selection, registry, &self.sources);
+                    // What is asked for next may depend on what was answered, so each round asks what it can.
+                    let answered = self.asks && ask(&requests, registry, &mut inputs.data, &mut answers);
+                    if !answered {
+                        // A failure was said; what it leaves unknown needs no further word.
+                        self.requests = if answers.has_errors() { Vec::new() } else { requests };
+                        problems.extend(answers);
+                        break (graph, problems);
+                    }
+                }
             }
         };
         if !is_whole {
@@ -283,16 +296,54 @@ impl Read {
             problems.forget(&["rpk::lower::unknown_build", "rpk::lower::no_builder"]);
         }
         self.diagnostics.extend(problems);
-        graph.filter(|_| is_whole)
+        graph.filter(|_| !self.diagnostics.has_errors())
     }
 }
 
+/// Asks data sources for their values; tells whether any of them has answered.
+fn ask(
+    requests: &[DataRequest],
+    registry: &Registry,
+    data: &mut BTreeMap<(String, String), Value>,
+    problems: &mut Diagnostics,
+) -> bool {
+    let mut has_answered = false;
+    for request in requests {
+        match registry.ask(&request.kind, &request.settings) {
+            None => {}
+            Some(Ok(value)) => {
+                data.insert((request.kind.clone(), request.name.clone()), value);
+                has_answered = true;
+            }
+            Some(Err(failure)) => {
+                let name = format!("{}.{}", request.kind, request.name);
+                problems.push(
+                    Diagnostic::error("rpk::input::data_source", format!("data source `{name}` failed: {failure}"))
+                        .at(request.span, "gives no value"),
+                );
+                return false;
+            }
+        }
+    }
+    has_answered
+}
+
 impl Read {
+    /// Lets data sources be asked for their values when the template is lowered.
+    pub fn ask_data_sources(&mut self) {
+        self.asks = true;
+    }
+
     /// Says that the values of some data sources are not known, as an error where they have to be.
     pub fn report_unasked(&mut self, is_error: bool) {
         let make = if is_error { Diagnostic::error } else { Diagnostic::warning };
         for request in std::mem::take(&mut self.requests) {
-            let message = format!("data source `{}.{}` cannot be asked by rpk yet", request.kind, request.name);
+            let name = format!("{}.{}", request.kind, request.name);
+            let message = if self.asks {
+                format!("data source `{name}` cannot be asked by rpk yet")
+            } else {
+                format!("data source `{name}` was not asked")
+            };
             self.diagnostics.push(
                 make("rpk::input::data_source", message)
                     .at(request.span, "its values are not known")

@@ -13,6 +13,7 @@ pub mod builder;
 pub mod cancel;
 pub mod communicator;
 pub mod context;
+pub mod data_source;
 pub mod docker;
 pub mod event;
 pub mod executor;

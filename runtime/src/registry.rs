@@ -4,9 +4,11 @@ use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap};
 
 use rpk_planner::catalog::{Catalog, ComponentKind, ComponentSpec, Settings, known_components};
+use rpk_planner::expression::value::Value;
 use rpk_planner::graph::{Node, NodeKind};
 
 use crate::builder::{BUILDERS, Builder, BuilderType};
+use crate::data_source::DATA_SOURCES;
 use crate::failure::{Failure, Outcome};
 use crate::post_processor::{POST_PROCESSORS, PostProcessor, PostProcessorType};
 use crate::provisioner::{PROVISIONERS, Provisioner, ProvisionerType};
@@ -55,6 +57,9 @@ impl Registry {
             let name = registry.add(component.spec());
             registry.post_processors.insert(name, *component);
         }
+        for source in DATA_SOURCES {
+            registry.add(source.spec());
+        }
         registry
     }
 
@@ -79,6 +84,17 @@ impl Catalog for Registry {
 }
 
 impl Registry {
+    /// Asks a data source; none if rpk cannot ask one of that type.
+    ///
+    /// # Errors
+    ///
+    /// Fails if there is no answer, or one that says no.
+    #[must_use]
+    pub fn ask(&self, kind: &str, settings: &Settings) -> Option<Outcome<Value>> {
+        let source = DATA_SOURCES.iter().find(|source| source.spec().name == kind)?;
+        Some(source.ask(settings))
+    }
+
     /// Makes the builder of that type.
     ///
     /// # Errors

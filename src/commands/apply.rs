@@ -23,6 +23,7 @@ pub fn run(arguments: &ApplyArguments) -> Exit {
     let mut read = input::read(&arguments.template);
     let registry = Arc::new(Registry::default());
     read.warn_of_undeclared(arguments.warn_on_undeclared_var);
+    read.ask_data_sources();
     let graph = read.lower(&arguments.template, &registry, report::now_nanoseconds());
     read.report_unasked(true);
     let screen = Screen::new(&arguments.output);

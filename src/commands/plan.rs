@@ -16,7 +16,7 @@ use crate::{input, report};
 
 /// Prints what apply would do.
 pub fn run(arguments: &PlanArguments) -> Exit {
-    let Some(planned) = prepare(&arguments.template, &arguments.output, &arguments.target) else {
+    let Some(planned) = prepare(&arguments.template, &arguments.output, &arguments.target, arguments.offline) else {
         return Exit::Failure;
     };
     let plan = &planned.plan;
@@ -36,7 +36,7 @@ pub fn run(arguments: &PlanArguments) -> Exit {
 
 /// Draws the graph.
 pub fn graph(arguments: &GraphArguments) -> Exit {
-    let Some(planned) = prepare(&arguments.template, &arguments.output, &[]) else {
+    let Some(planned) = prepare(&arguments.template, &arguments.output, &[], false) else {
         return Exit::Failure;
     };
     write_out(&match arguments.format {
@@ -49,7 +49,7 @@ pub fn graph(arguments: &GraphArguments) -> Exit {
 
 /// Explains one node.
 pub fn explain(arguments: &ExplainArguments) -> Exit {
-    let Some(planned) = prepare(&arguments.template, &arguments.output, &[]) else {
+    let Some(planned) = prepare(&arguments.template, &arguments.output, &[], false) else {
         return Exit::Failure;
     };
     let found = find(&planned.plan.graph, &arguments.node, &planned.screen);
@@ -67,8 +67,16 @@ struct Planned {
     plan: Plan,
 }
 
-fn prepare(template: &TemplateArguments, output: &OutputArguments, targets: &[String]) -> Option<Planned> {
+fn prepare(
+    template: &TemplateArguments,
+    output: &OutputArguments,
+    targets: &[String],
+    is_offline: bool,
+) -> Option<Planned> {
     let mut read = input::read(template);
+    if !is_offline {
+        read.ask_data_sources();
+    }
     let graph = read.lower(template, &Registry::default(), report::now_nanoseconds());
     read.report_unasked(false);
     let screen = Screen::new(output);

@@ -19,6 +19,9 @@ pub fn run(arguments: &ValidateArguments) -> Exit {
         read.check_variables(&arguments.template, report::now_nanoseconds());
         "Syntax-only check passed. Everything looks okay."
     } else {
+        if arguments.evaluate_datasources {
+            read.ask_data_sources();
+        }
         read.lower(&arguments.template, &Registry::default(), report::now_nanoseconds());
         if arguments.evaluate_datasources {
             read.report_unasked(true);

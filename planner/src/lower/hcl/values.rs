@@ -6,8 +6,8 @@ use std::sync::Arc;
 use petgraph::algo::tarjan_scc;
 use petgraph::graph::{DiGraph, NodeIndex};
 
-use crate::blocks::{BuildValues, Globals, with_scope};
-use crate::catalog::{Catalog, ComponentKind};
+use crate::blocks::{BuildValues, ComponentBody, Globals, Place, with_scope};
+use crate::catalog::{Catalog, ComponentKind, Decoding, Settings, decode};
 use crate::diagnostic::{Diagnostic, Diagnostics, closest};
 use crate::expression::evaluate::evaluate;
 use crate::expression::references::references;
@@ -27,8 +27,8 @@ pub struct DataRequest {
     pub kind: String,
     /// Its name.
     pub name: String,
-    /// Its options, evaluated.
-    pub options: Value,
+    /// Its options, checked.
+    pub settings: Settings,
     /// Its place.
     pub span: Span,
 }
@@ -157,7 +157,7 @@ pub(super) fn evaluate_values(
                 globals.locals.insert(Arc::from(local.name.as_str()), (value, usage));
             }
             Vertex::Data(data) => {
-                let (value, usage) = data_value(data, known, globals, &mut requests, problems);
+                let (value, usage) = data_value(data, known, catalog, globals, &mut requests, problems);
                 let all = globals.data.get_or_insert_default();
                 let of_kind = all.entry(Arc::from(data.label(0))).or_default();
                 of_kind.insert(Arc::from(data.label(1)), (value, usage));
@@ -189,6 +189,7 @@ fn local_value(
 fn data_value(
     data: &Declaration,
     known: &BTreeMap<(String, String), Value>,
+    catalog: &dyn Catalog,
     globals: &Globals,
     requests: &mut Vec<DataRequest>,
     problems: &mut Diagnostics,
@@ -225,10 +226,33 @@ fn data_value(
     if let Some(value) = known.get(&(kind.clone(), name.clone())) {
         return (value.clone(), usage);
     }
-    if options.is_wholly_known() {
-        requests.push(DataRequest { kind, name, options, span: data.header() });
+    if let Some(settings) = checked(data, catalog, globals, problems)
+        && options.is_wholly_known()
+    {
+        requests.push(DataRequest { kind, name, settings, span: data.header() });
     }
     (Value::DYNAMIC, usage)
+}
+
+/// Checks the options of a data source against its table; none if they are wrong.
+fn checked(
+    data: &Declaration,
+    catalog: &dyn Catalog,
+    globals: &Globals,
+    problems: &mut Diagnostics,
+) -> Option<Settings> {
+    let spec = catalog.find(ComponentKind::DataSource, data.label(0))?;
+    let body = ComponentBody {
+        parts: vec![(data.file, Arc::new(data.block.body.clone()))],
+        iterators: Vec::new(),
+        reserved: &[],
+        overrides: None,
+        overrides_span: None,
+    };
+    let errors = problems.error_count();
+    let settled = body.settle(spec, globals, &Place::default(), None, problems);
+    let settings = decode(spec, &settled.options, data.header(), Decoding::Strict, problems);
+    (problems.error_count() == errors).then_some(settings)
 }
 
 /// Evaluates a body whose options nobody here knows: attributes by name, blocks as lists of objects.
