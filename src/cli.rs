@@ -92,6 +92,12 @@ pub struct TemplateArguments {
     /// How to read a template whose name does not say it
     #[arg(long, value_enum, value_name = "TYPE")]
     pub config_type: Option<ConfigType>,
+    /// Accepted for Packer's sake: values are always worked out in the order in which they need each other
+    #[arg(long, hide = true, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_value = "false", default_missing_value = "true", action = ArgAction::Set, value_parser = boolean)]
+    pub use_sequential_evaluation: bool,
+    /// Accepted for Packer's sake: rpk loads no plugins
+    #[arg(long, hide = true, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_value = "false", default_missing_value = "true", action = ArgAction::Set, value_parser = boolean)]
+    pub ignore_prerelease_plugins: bool,
     /// Take just these builds
     #[arg(long, value_name = "BUILD,…", allow_hyphen_values = true)]
     pub only: Vec<String>,

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 use crate::blocks::{ComponentBody, Globals, Place};
-use crate::catalog::{ComponentSpec, Decoding, Settings, decode};
+use crate::catalog::{ComponentSpec, Decoding, Rendering, Settings, decode};
 use crate::diagnostic::Diagnostics;
 use crate::expression::value::Value as Evaluated;
 use crate::gotemplate::Value;
@@ -111,14 +111,20 @@ pub struct Deferred {
 }
 
 impl Deferred {
-    /// Works the options out again, with the data that the machine has given.
+    /// Works the options out again, with the data that the machine has given; `render` renders `{{ … }}` in what
+    /// comes out, except in options that the component renders itself.
     ///
     /// Names that the builder has announced and then not given stay unknown, as in Packer.
     ///
     /// # Errors
     ///
     /// Fails if an expression does now, or the options no longer fit the component.
-    pub fn settings(&self, spec: &ComponentSpec, data: &BTreeMap<String, String>) -> Result<Settings, String> {
+    pub fn settings(
+        &self,
+        spec: &ComponentSpec,
+        data: &BTreeMap<String, String>,
+        render: &dyn Fn(&str) -> Result<String, String>,
+    ) -> Result<Settings, String> {
         let mut place = self.place.clone();
         let build = place.build.get_or_insert_default();
         for (name, value) in data {
@@ -130,10 +136,27 @@ impl Deferred {
         }
         let mut problems = Diagnostics::default();
         let settled = self.body.settle(spec, &self.globals, &place, None, &mut problems);
-        let settings = decode(spec, &settled.options, self.span, Decoding::Strict, &mut problems);
+        let mut settings = decode(spec, &settled.options, self.span, Decoding::Strict, &mut problems);
+        for (name, value) in &mut settings {
+            if spec.option(name).is_none_or(|option| option.rendering != Rendering::Late) {
+                render_texts(value, render)?;
+            }
+        }
         match problems.iter().find(|problem| problem.severity == crate::diagnostic::Severity::Error) {
             Some(problem) => Err(problem.message.clone()),
             None => Ok(settings),
         }
     }
+}
+
+fn render_texts(value: &mut serde_json::Value, render: &dyn Fn(&str) -> Result<String, String>) -> Result<(), String> {
+    match value {
+        serde_json::Value::String(text) if text.contains("{{") => *text = render(text)?,
+        serde_json::Value::Array(items) => items.iter_mut().try_for_each(|item| render_texts(item, render))?,
+        serde_json::Value::Object(members) => {
+            members.values_mut().try_for_each(|member| render_texts(member, render))?;
+        }
+        _ => {}
+    }
+    Ok(())
 }

@@ -271,7 +271,7 @@ impl<'a> Run<'a> {
         let mut data = (*ctx.data).clone();
         data.extend(input.data.clone());
         let ctx = NodeContext { data: Arc::new(data), ..ctx.clone() };
-        let settings = self.registry.settings(node, &ctx.data)?;
+        let settings = self.registry.settings(node, &ctx)?;
         let post_processor = self.registry.post_processor(&node.component, &settings)?;
         Ok(async move {
             let output = post_processor.process(&ctx, &input).await?;
@@ -596,7 +596,7 @@ fn machine_task(
     if node.kind == NodeKind::Capture {
         return Ok(async move { machine.capture(&ctx).await.map(Product::Artifact) }.boxed());
     }
-    let settings = registry.settings(node, &ctx.data)?;
+    let settings = registry.settings(node, &ctx)?;
     let provisioner = registry.provisioner(&node.component, &settings)?;
     let conduct = node.conduct.clone();
     Ok(async move {

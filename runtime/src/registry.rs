@@ -1,13 +1,14 @@
 //! The table of components, and the answers to the planner's questions about them.
 
 use std::borrow::Cow;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 
 use rpk_planner::catalog::{Catalog, ComponentKind, ComponentSpec, Settings, known_components};
 use rpk_planner::expression::value::Value;
 use rpk_planner::graph::{Node, NodeKind};
 
 use crate::builder::{BUILDERS, Builder, BuilderType};
+use crate::context::NodeContext;
 use crate::data_source::DATA_SOURCES;
 use crate::failure::{Failure, Outcome};
 use crate::post_processor::{POST_PROCESSORS, PostProcessor, PostProcessorType};
@@ -130,7 +131,7 @@ impl Registry {
     /// # Errors
     ///
     /// Fails if an option cannot be worked out, or no longer fits the component.
-    pub fn settings<'n>(&self, node: &'n Node, data: &BTreeMap<String, String>) -> Outcome<Cow<'n, Settings>> {
+    pub fn settings<'n>(&self, node: &'n Node, ctx: &NodeContext) -> Outcome<Cow<'n, Settings>> {
         let Some(deferred) = &node.deferred else { return Ok(Cow::Borrowed(&node.settings)) };
         let kind = match node.kind {
             NodeKind::Boot | NodeKind::Capture => ComponentKind::Builder,
@@ -138,7 +139,8 @@ impl Registry {
             NodeKind::PostProcess { .. } => ComponentKind::PostProcessor,
         };
         let spec = self.find(kind, &node.component).ok_or_else(|| self.missing(kind, &node.component))?;
-        let settings = deferred.settings(spec, data);
+        let render = |text: &str| ctx.render(text, &[]).map_err(|failure| failure.to_string());
+        let settings = deferred.settings(spec, &ctx.data, &render);
         settings.map(Cow::Owned).map_err(|reason| Failure::new(reason).context("working out the options"))
     }
 
