@@ -242,6 +242,12 @@ fn config(image: &str) -> Json {
             config[part].as_object_mut().map(|part| part.remove(key));
         }
     }
+    for part in ["Config", "ContainerConfig"] {
+        // The engine keeps variables in an order that is not always the one in which they were given.
+        if let Some(variables) = config[part]["Env"].as_array_mut() {
+            variables.sort_by_key(ToString::to_string);
+        }
+    }
     let layers = inspected[0]["RootFS"]["Layers"].as_array().map_or(0, Vec::len);
     config.insert("layers".to_owned(), layers.into());
     let history = docker(&["history", "--no-trunc", "--format", "{{.CreatedBy}} # {{.Comment}}", image]);
