@@ -76,31 +76,46 @@ impl Diagnostic {
 
 /// The problems found so far.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Diagnostics(Vec<Diagnostic>);
+pub struct Diagnostics {
+    all: Vec<Diagnostic>,
+    /// How many of them are errors.
+    errors: usize,
+}
 
 impl Diagnostics {
     /// Adds one problem.
     pub fn push(&mut self, diagnostic: Diagnostic) {
-        self.0.push(diagnostic);
+        self.errors += usize::from(diagnostic.severity == Severity::Error);
+        self.all.push(diagnostic);
     }
 
     /// Adds all problems of another collection.
     pub fn extend(&mut self, other: Diagnostics) {
-        self.0.extend(other.0);
+        self.errors += other.errors;
+        self.all.extend(other.all);
     }
 
     /// Drops the problems with these codes, which follow from others.
     pub fn forget(&mut self, codes: &[&str]) {
-        self.0.retain(|diagnostic| !codes.contains(&diagnostic.code));
+        self.all.retain(|diagnostic| !codes.contains(&diagnostic.code));
+        self.errors = self.all.iter().filter(|diagnostic| diagnostic.severity == Severity::Error).count();
     }
 
     /// Tells whether any of them is an error.
     #[must_use]
     pub fn has_errors(&self) -> bool {
-        self.0.iter().any(|diagnostic| diagnostic.severity == Severity::Error)
+        self.errors > 0
     }
 
-    /// Counts the errors.
+    /// Counts the errors as they were found: one that was found twice counts twice.
+    ///
+    /// Takes no time, so that every step can tell whether it found any.
+    #[must_use]
+    pub fn errors_found(&self) -> usize {
+        self.errors
+    }
+
+    /// Counts the errors that a report shows: each once.
     #[must_use]
     pub fn error_count(&self) -> usize {
         self.iter().filter(|diagnostic| diagnostic.severity == Severity::Error).count()
@@ -109,14 +124,14 @@ impl Diagnostics {
     /// Tells whether nothing was found.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.all.is_empty()
     }
 
     /// Iterates in the order of the template, problems without a place first.
     ///
     /// A problem that several builds have in common comes once.
     pub fn iter(&self) -> impl Iterator<Item = &Diagnostic> {
-        let mut sorted: Vec<&Diagnostic> = self.0.iter().collect();
+        let mut sorted: Vec<&Diagnostic> = self.all.iter().collect();
         // Found by several passes over the template, read from top to bottom.
         sorted.sort_by_key(|diagnostic| (diagnostic.labels.first().map(|label| label.span), &diagnostic.message));
         sorted.dedup();
@@ -142,6 +157,19 @@ pub fn closest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) ->
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_error_that_was_found_twice_is_shown_once() {
+        let mut problems = Diagnostics::default();
+        for code in ["rpk::a", "rpk::b", "rpk::b"] {
+            problems.push(Diagnostic::error(code, code));
+        }
+        problems.push(Diagnostic::warning("rpk::c", "c"));
+        problems.extend(problems.clone());
+        assert_eq!((problems.errors_found(), problems.error_count()), (6, 2));
+        problems.forget(&["rpk::b"]);
+        assert_eq!((problems.errors_found(), problems.error_count()), (2, 1));
+    }
 
     #[test]
     fn a_suggestion_is_close_or_absent() {

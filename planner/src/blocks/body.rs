@@ -199,7 +199,7 @@ impl Settler<'_> {
         scope: &TemplateScope<'_>,
         path: &str,
     ) -> Written {
-        let errors = self.problems.error_count();
+        let errors = self.problems.errors_found();
         if let ExpressionKind::Tuple(items) = &expression.kind {
             let element = match kind {
                 Some(OptionType::StringList) => Some(&OptionType::String),
@@ -226,7 +226,7 @@ impl Settler<'_> {
             let as_written = text.get(expression.span.range()).unwrap_or_default();
             self.origins.push(Origin { option: path.to_owned(), written: as_written.to_owned(), usage });
         }
-        if self.problems.error_count() > errors {
+        if self.problems.errors_found() > errors {
             // Whatever stands here in place of the value must not cause another error.
             return placeholder(kind);
         }

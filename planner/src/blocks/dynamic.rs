@@ -67,7 +67,7 @@ fn turns<'a>(
     problems: &mut Diagnostics,
 ) {
     let header = place(file, block.header);
-    let errors = problems.error_count();
+    let errors = problems.errors_found();
     DYNAMIC.check(&block.body, file, header, problems);
     let Some(kind) = block.labels.first() else {
         problems.push(
@@ -85,7 +85,7 @@ fn turns<'a>(
         return;
     };
     let Some(for_each) = block.body.attribute("for_each") else { return };
-    if problems.error_count() > errors {
+    if problems.errors_found() > errors {
         return;
     }
     let iterator: Arc<str> = match block.body.attribute("iterator").map(|attribute| &attribute.value) {
@@ -104,7 +104,7 @@ fn turns<'a>(
         },
     };
     let collection = evaluate(&for_each.value, file, scope, problems);
-    if problems.error_count() > errors {
+    if problems.errors_found() > errors {
         return;
     }
     let span = place(file, for_each.value.span);

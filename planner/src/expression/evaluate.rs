@@ -35,9 +35,9 @@ pub fn evaluate(expression: &Expression, file: FileId, scope: &dyn Scope, proble
 
 /// Evaluates an expression that uses neither variables nor functions; none if it does, or is wrong.
 pub(crate) fn literal(expression: &Expression, file: FileId, problems: &mut Diagnostics) -> Option<Value> {
-    let errors = problems.error_count();
+    let errors = problems.errors_found();
     let value = Evaluator { file, scope: None, splat_item: None, problems }.expression(expression);
-    (problems.error_count() == errors).then_some(value)
+    (problems.errors_found() == errors).then_some(value)
 }
 
 struct Evaluator<'a> {

@@ -102,9 +102,9 @@ impl<'a> BuildLowering<'a> {
     /// Adds the build's nodes: boot, provisioners, error cleanup, capture, post-processors.
     pub fn lower_into(&mut self, graph: &mut Graph) {
         let blueprint = self.blueprint;
-        let errors_before = self.problems.error_count();
+        let errors_before = self.problems.errors_found();
         let builder = self.prepare(ComponentKind::Builder, &blueprint.builder);
-        let builder_is_sound = self.problems.error_count() == errors_before;
+        let builder_is_sound = self.problems.errors_found() == errors_before;
         let boot = self.add(graph, NodeKind::Boot, &blueprint.builder, &builder, Moment::Boot);
         let mut machine = boot.clone();
         for (index, provision) in blueprint.provisioners.iter().enumerate() {

@@ -55,6 +55,6 @@ mod tests {
             [("a".to_owned(), "1".to_owned()), ("b".to_owned(), String::new())]
         );
         let bad = sources.add("w.json", r#"{"a": 1, "b": ["x"]}"#);
-        assert_eq!(read(&sources, bad).expect_err("has problems").error_count(), 2);
+        assert_eq!(read(&sources, bad).expect_err("has problems").errors_found(), 2);
     }
 }

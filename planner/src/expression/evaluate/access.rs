@@ -87,7 +87,7 @@ impl Evaluator<'_> {
     }
 
     pub(super) fn steps(&mut self, value: Value, steps: &[Step]) -> Value {
-        let errors = self.problems.error_count();
+        let errors = self.problems.errors_found();
         let mut value = value;
         for step in steps {
             value = match &step.kind {
@@ -106,7 +106,7 @@ impl Evaluator<'_> {
                     }
                 }
             };
-            if self.problems.error_count() > errors {
+            if self.problems.errors_found() > errors {
                 return Value::DYNAMIC;
             }
         }

@@ -35,9 +35,9 @@ impl Evaluator<'_> {
             "can" => self.can(call, span),
             "convert" => self.conversion(call, span),
             _ => {
-                let errors = self.problems.error_count();
+                let errors = self.problems.errors_found();
                 let Some(arguments) = self.arguments(call) else { return Value::DYNAMIC };
-                if self.problems.error_count() > errors {
+                if self.problems.errors_found() > errors {
                     return Value::DYNAMIC;
                 }
                 if name == "templatefile" {
@@ -184,11 +184,11 @@ impl Evaluator<'_> {
             let message = "wrong number of function arguments: `convert` takes a value and a type";
             return self.fail("rpk::hcl::argument_count", message, span, &given);
         };
-        let errors = self.problems.error_count();
+        let errors = self.problems.errors_found();
         let result = self.expression(value);
         let (file, problems) = (self.file, &mut *self.problems);
         let Some(kind) = constraint(kind, file, problems) else { return Value::DYNAMIC };
-        if self.problems.error_count() > errors {
+        if self.problems.errors_found() > errors {
             return Value::DYNAMIC;
         }
         // `optional` is read and means nothing here: the attribute is needed all the same.

@@ -106,9 +106,9 @@ impl Evaluator<'_> {
 
     /// Goes through the turns that the condition lets through; tells whether all of it is known.
     fn iterate(&mut self, inner: &For, mut take: impl FnMut(&mut Evaluator<'_>, &Turn) -> bool) -> bool {
-        let errors = self.problems.error_count();
+        let errors = self.problems.errors_found();
         let collection = self.expression(&inner.collection);
-        if self.problems.error_count() > errors {
+        if self.problems.errors_found() > errors {
             return false;
         }
         let Some(turns) = self.turns(&collection, inner.collection.span) else { return false };
@@ -122,7 +122,7 @@ impl Evaluator<'_> {
                 }
             });
             is_known &= result.unwrap_or(false);
-            if self.problems.error_count() > errors {
+            if self.problems.errors_found() > errors {
                 return false;
             }
         }
@@ -131,9 +131,9 @@ impl Evaluator<'_> {
 
     /// Evaluates what decides whether an element takes part; none if that is not known.
     fn condition(&mut self, condition: &Expression) -> Option<bool> {
-        let errors = self.problems.error_count();
+        let errors = self.problems.errors_found();
         let value = self.expression(condition);
-        if self.problems.error_count() > errors {
+        if self.problems.errors_found() > errors {
             return None;
         }
         if value.is_null() {

@@ -11,7 +11,7 @@ const INVALID_OPERAND: &str = "rpk::hcl::invalid_operand";
 
 impl Evaluator<'_> {
     pub(super) fn unary(&mut self, unary: &Unary) -> Value {
-        let errors = self.problems.error_count();
+        let errors = self.problems.errors_found();
         let operand = self.expression(&unary.operand);
         let kind = match unary.operator {
             UnaryOperator::Negate => Type::Number,
@@ -29,7 +29,7 @@ impl Evaluator<'_> {
 
     /// Brings an operand to the type that its operator takes; none if it cannot be, or was wrong before.
     fn operand(&mut self, value: &Value, kind: &Type, span: crate::hcl::Span, errors_before: usize) -> Option<Value> {
-        if self.problems.error_count() > errors_before {
+        if self.problems.errors_found() > errors_before {
             return None;
         }
         if value.is_null() {
@@ -68,12 +68,12 @@ impl Evaluator<'_> {
     fn logical(&mut self, left: &Value, left_span: crate::hcl::Span, step: &BinaryStep) -> Value {
         // `true || x` and `false && x` are decided, whatever is wrong with x.
         let decides = step.operator == BinaryOperator::Or;
-        let errors = self.problems.error_count();
+        let errors = self.problems.errors_found();
         let left = self.flag(left, left_span, errors);
         if left == Some(Value::Bool(decides)) {
             return Value::Bool(decides);
         }
-        let errors = self.problems.error_count();
+        let errors = self.problems.errors_found();
         let right = self.expression(&step.operand);
         let right = self.flag(&right, step.operand.span, errors);
         match (left, right) {
@@ -85,7 +85,7 @@ impl Evaluator<'_> {
 
     /// Takes an operand for true or false; null counts as false, as in Packer.
     fn flag(&mut self, value: &Value, span: crate::hcl::Span, errors_before: usize) -> Option<Value> {
-        if value.is_null() && self.problems.error_count() == errors_before {
+        if value.is_null() && self.problems.errors_found() == errors_before {
             return Some(Value::Bool(false));
         }
         self.operand(value, &Type::Bool, span, errors_before)
@@ -99,7 +99,7 @@ impl Evaluator<'_> {
             | BinaryOperator::GreaterEqual => Type::Bool,
             _ => Type::Number,
         };
-        let errors = self.problems.error_count();
+        let errors = self.problems.errors_found();
         let right = self.expression(&step.operand);
         let left = self.operand(left, &Type::Number, left_span, errors);
         let right = self.operand(&right, &Type::Number, step.operand.span, errors);
@@ -137,7 +137,7 @@ impl Evaluator<'_> {
     pub(super) fn conditional(&mut self, conditional: &Conditional) -> Value {
         let (then, then_problems) = self.aside(|side| side.expression(&conditional.then));
         let (otherwise, otherwise_problems) = self.aside(|side| side.expression(&conditional.otherwise));
-        let errors = self.problems.error_count();
+        let errors = self.problems.errors_found();
         let condition = self.expression(&conditional.condition);
         let is_null = |value: &Value| matches!(value, Value::Null(Type::Dynamic));
         let kind = if is_null(&then) {
@@ -156,7 +156,7 @@ impl Evaluator<'_> {
             let span = conditional.then.span.to(conditional.otherwise.span);
             return self.fail("rpk::hcl::conditional_types", message, span, "no type fits both");
         };
-        if self.problems.error_count() > errors {
+        if self.problems.errors_found() > errors {
             return Value::Unknown(kind);
         }
         let span = conditional.condition.span;

@@ -50,9 +50,9 @@ impl Evaluator<'_> {
                 }
             }
             TemplatePart::For(inner) => {
-                let errors = self.problems.error_count();
+                let errors = self.problems.errors_found();
                 let collection = self.expression(&inner.collection);
-                if self.problems.error_count() > errors {
+                if self.problems.errors_found() > errors {
                     return None;
                 }
                 let turns = self.turns(&collection, inner.collection.span)?;
@@ -71,9 +71,9 @@ impl Evaluator<'_> {
     }
 
     fn interpolated(&mut self, expression: &Expression) -> Option<String> {
-        let errors = self.problems.error_count();
+        let errors = self.problems.errors_found();
         let value = self.expression(expression);
-        if self.problems.error_count() > errors {
+        if self.problems.errors_found() > errors {
             return None;
         }
         if value.is_null() {
@@ -93,9 +93,9 @@ impl Evaluator<'_> {
     }
 
     fn template_condition(&mut self, condition: &Expression) -> Option<bool> {
-        let errors = self.problems.error_count();
+        let errors = self.problems.errors_found();
         let value = self.expression(condition);
-        if self.problems.error_count() > errors {
+        if self.problems.errors_found() > errors {
             return None;
         }
         if value.is_null() {

@@ -126,10 +126,10 @@ pub(super) fn read_builds(
         .builds
         .iter()
         .map(|declaration| {
-            let errors = problems.error_count();
+            let errors = problems.errors_found();
             let mut reader = Reader { sources: &sources, globals, catalog, problems, file: declaration.file };
             let mut build = reader.build(declaration);
-            build.is_broken = problems.error_count() > errors;
+            build.is_broken = problems.errors_found() > errors;
             build
         })
         .collect()
@@ -437,7 +437,7 @@ impl Reader<'_, '_> {
     }
 
     fn flag(&mut self, value: &Expression, name: &str, scope: &TemplateScope<'_>) -> Option<bool> {
-        let errors = self.problems.error_count();
+        let errors = self.problems.errors_found();
         let evaluated = evaluate(value, self.file, scope, self.problems);
         match crate::expression::convert::convert(&evaluated, &crate::expression::types::Type::Bool) {
             Ok(Value::Bool(flag)) => Some(flag),
@@ -449,7 +449,7 @@ impl Reader<'_, '_> {
     }
 
     fn text(&mut self, value: &Expression, name: &str, scope: &TemplateScope<'_>) -> Option<String> {
-        let errors = self.problems.error_count();
+        let errors = self.problems.errors_found();
         match evaluate(value, self.file, scope, self.problems) {
             Value::String(text) => Some(text.to_string()),
             Value::Number(number) => Some(number.to_string()),
@@ -462,7 +462,7 @@ impl Reader<'_, '_> {
     }
 
     fn texts(&mut self, value: &Expression, name: &str, scope: &TemplateScope<'_>) -> Vec<String> {
-        let errors = self.problems.error_count();
+        let errors = self.problems.errors_found();
         let evaluated = evaluate(value, self.file, scope, self.problems);
         if evaluated.is_null() {
             return Vec::new();
@@ -474,7 +474,7 @@ impl Reader<'_, '_> {
     }
 
     fn unsuitable(&mut self, value: &Expression, name: &str, wanted: &str, errors_before: usize) {
-        if self.problems.error_count() == errors_before {
+        if self.problems.errors_found() == errors_before {
             self.problems.push(
                 Diagnostic::error("rpk::hcl::unsuitable_value", format!("unsuitable value: `{name}` must be {wanted}"))
                     .at(place(self.file, value.span), format!("expected {wanted}")),

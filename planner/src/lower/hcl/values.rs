@@ -150,7 +150,7 @@ pub(super) fn evaluate_values(
     let mut requests = Vec::new();
     let mut failed = is_broken;
     for index in components.into_iter().flatten() {
-        let errors = problems.error_count();
+        let errors = problems.errors_found();
         match graph[index] {
             Vertex::Local(local) => {
                 let (value, usage) = local_value(local, globals, failed, problems);
@@ -163,7 +163,7 @@ pub(super) fn evaluate_values(
                 of_kind.insert(Arc::from(data.label(1)), (value, usage));
             }
         }
-        failed |= problems.error_count() > errors;
+        failed |= problems.errors_found() > errors;
     }
     requests
 }
@@ -195,12 +195,12 @@ fn data_value(
     problems: &mut Diagnostics,
 ) -> (Value, Usage) {
     let (kind, name) = (data.label(0).to_owned(), data.label(1).to_owned());
-    let errors = problems.error_count();
+    let errors = problems.errors_found();
     let (options, usage) = with_scope(globals, None, BuildValues::None, &[], |scope| {
         let value = body_value(&data.block.body, &mut |expression| evaluate(expression, data.file, scope, problems));
         (value, scope.take_usage())
     });
-    if problems.error_count() > errors {
+    if problems.errors_found() > errors {
         return (Value::DYNAMIC, usage);
     }
     if kind == NULL {

@@ -171,9 +171,9 @@ impl Variables {
                 let host = host(ground, "", &random, &usage);
                 let var = Value::object([(Arc::from(name.as_str()), value.clone())]);
                 let scope = LiteralScope { var: Some(var), callable: Callable::All, host: &host };
-                let errors = problems.error_count();
+                let errors = problems.errors_found();
                 let result = evaluate(&rule.condition, declaration.file, &scope, problems);
-                if problems.error_count() > errors {
+                if problems.errors_found() > errors {
                     continue;
                 }
                 match convert(&result, &Type::Bool) {
@@ -233,13 +233,13 @@ impl Resolver<'_> {
         if declaration.is_sensitive {
             variables.sensitive.insert(name.clone());
         }
-        let errors = self.problems.error_count();
+        let errors = self.problems.errors_found();
         let declared = declaration.kind.as_ref().and_then(|kind| constraint(kind, declaration.file, self.problems));
         let default = declaration
             .default
             .as_ref()
             .map(|default| (self.literal(default, declaration.file, Callable::EnvironmentOnly), default.span));
-        let is_sound = self.problems.error_count() == errors;
+        let is_sound = self.problems.errors_found() == errors;
         let mut kind = match declared {
             Some(constraint) if constraint.kind != Type::Dynamic => Kind::Declared(constraint),
             _ => Kind::Any,
@@ -300,9 +300,9 @@ impl Resolver<'_> {
                 }
                 return None;
             }
-            let errors = self.problems.error_count();
+            let errors = self.problems.errors_found();
             let value = self.literal(&parsed.tree, given.file, Callable::None);
-            if self.problems.error_count() > errors {
+            if self.problems.errors_found() > errors {
                 return None;
             }
             value
