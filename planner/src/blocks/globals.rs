@@ -1,14 +1,15 @@
 //! The values that every expression of a template may use.
 
+use std::cell::RefCell;
 use std::collections::BTreeMap;
-use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use jiff::Timestamp;
 
-use crate::expression::scope::{FileKind, Files};
+use crate::expression::scope::{Files, Host, NoFiles};
 use crate::expression::value::Value;
+use crate::value::interpolation::{SPLIT_MIX_STEP, split_mix};
 use crate::value::usage::Usage;
 
 /// What functions may ask of the world, for a whole run.
@@ -45,23 +46,30 @@ impl Default for Ground {
 }
 
 impl Ground {
+    /// Makes what functions may ask for, with a source of random bytes and a place for what was asked.
+    pub(crate) fn host<'a>(&'a self, random: &'a dyn Fn() -> [u8; 16], usage: &'a RefCell<Usage>) -> Host<'a> {
+        Host {
+            template_directory: &self.template_directory,
+            working_directory: &self.working_directory,
+            environment: &self.environment,
+            now: self.now,
+            random,
+            files: self.files.as_ref(),
+            secrets: None,
+            usage,
+        }
+    }
+
     /// Draws sixteen random bytes. The same seed gives the same bytes in the same order.
     pub(crate) fn draw(&self) -> [u8; 16] {
         let count = self.drawn.fetch_add(1, Ordering::Relaxed);
         let mut bytes = [0; 16];
         let (first, second) = bytes.split_at_mut(8);
-        first.copy_from_slice(&mixed(self.seed.wrapping_add(2 * count)).to_be_bytes());
-        second.copy_from_slice(&mixed(self.seed.wrapping_add(2 * count + 1)).to_be_bytes());
+        let number = |index: u64| split_mix(self.seed.wrapping_add(index).wrapping_mul(SPLIT_MIX_STEP));
+        first.copy_from_slice(&number(2 * count).to_be_bytes());
+        second.copy_from_slice(&number(2 * count + 1).to_be_bytes());
         bytes
     }
-}
-
-/// SplitMix64: the ids shall differ from one another, and nobody needs to be unable to guess them.
-fn mixed(counter: u64) -> u64 {
-    let state = counter.wrapping_mul(0x9e37_79b9_7f4a_7c15);
-    let mixed = (state ^ (state >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-    mixed ^ (mixed >> 31)
 }
 
 /// Values by name, each with what it has asked for.
@@ -78,22 +86,4 @@ pub struct Globals {
     pub data: Option<BTreeMap<Arc<str>, Traced>>,
     /// What functions may ask for.
     pub ground: Ground,
-}
-
-/// A world without files.
-#[derive(Debug)]
-struct NoFiles;
-
-impl Files for NoFiles {
-    fn read(&self, _: &str) -> io::Result<Vec<u8>> {
-        Err(io::ErrorKind::NotFound.into())
-    }
-
-    fn kind(&self, _: &str) -> io::Result<FileKind> {
-        Err(io::ErrorKind::NotFound.into())
-    }
-
-    fn list(&self, _: &str) -> io::Result<Vec<String>> {
-        Err(io::ErrorKind::NotFound.into())
-    }
 }

@@ -49,16 +49,7 @@ pub(crate) fn with_scope<T>(
     let usage = RefCell::new(Usage::default());
     let ground = &globals.ground;
     let random = || ground.draw();
-    let host = Host {
-        template_directory: &ground.template_directory,
-        working_directory: &ground.working_directory,
-        environment: &ground.environment,
-        now: ground.now,
-        random: &random,
-        files: ground.files.as_ref(),
-        secrets: None,
-        usage: &usage,
-    };
+    let host = ground.host(&random, &usage);
     let text = |text: Option<&str>| text.map_or(Value::Unknown(Type::String), Value::string);
     work(&TemplateScope {
         globals,

@@ -121,12 +121,9 @@ impl InterpolationError {
 /// Makes a source of random bytes for [`Context::random`]: the same seed, the same bytes.
 pub fn seeded_random(seed: u64) -> impl Fn() -> [u8; 12] {
     let state = Cell::new(seed);
-    // SplitMix64: the ids shall differ from one another, and nobody needs to be unable to guess them.
     let next = move || {
-        state.set(state.get().wrapping_add(0x9e37_79b9_7f4a_7c15));
-        let mixed = (state.get() ^ (state.get() >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        mixed ^ (mixed >> 31)
+        state.set(state.get().wrapping_add(SPLIT_MIX_STEP));
+        split_mix(state.get())
     };
     move || {
         let mut bytes = [0; 12];
@@ -134,6 +131,17 @@ pub fn seeded_random(seed: u64) -> impl Fn() -> [u8; 12] {
         bytes[8..].copy_from_slice(&next().to_be_bytes()[..4]);
         bytes
     }
+}
+
+/// By how much the state of SplitMix64 grows from one number to the next.
+pub(crate) const SPLIT_MIX_STEP: u64 = 0x9e37_79b9_7f4a_7c15;
+
+/// Makes a number of SplitMix64 from its state: ids shall differ from one another, and nobody needs to be unable to
+/// guess them.
+pub(crate) fn split_mix(state: u64) -> u64 {
+    let mixed = (state ^ (state >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    mixed ^ (mixed >> 31)
 }
 
 /// Parses `text` without rendering it: for settings that are kept for later, and to ask what a text calls.

@@ -46,16 +46,7 @@ fn evaluated(text: &str) -> Result<Value, String> {
     let ground = crate::blocks::Ground::default();
     let usage = RefCell::default();
     let random = || [0; 16];
-    let host = Host {
-        template_directory: ".",
-        working_directory: "/",
-        environment: &ground.environment,
-        now: ground.now,
-        random: &random,
-        files: ground.files.as_ref(),
-        secrets: None,
-        usage: &usage,
-    };
+    let host = ground.host(&random, &usage);
     let scope = Names { values, host: &host };
     let file = Sources::default().add("t", text);
     let parsed = parse_expression(text);

@@ -7,16 +7,7 @@ fn call(name: &str, arguments: &[Value]) -> Result<Value, CallError> {
     let ground = Ground::default();
     let usage = RefCell::default();
     let random = || [7; 16];
-    let host = Host {
-        template_directory: ".",
-        working_directory: "/work",
-        environment: &ground.environment,
-        now: ground.now,
-        random: &random,
-        files: ground.files.as_ref(),
-        secrets: None,
-        usage: &usage,
-    };
+    let host = ground.host(&random, &usage);
     find(name).unwrap_or_else(|| panic!("no function {name}")).call(arguments, &host)
 }
 

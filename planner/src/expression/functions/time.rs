@@ -9,26 +9,10 @@ use jiff::tz::TimeZone;
 use super::{Fault, Function, Outcome, Parameter, Value, function, kinds, parameter, results, text, whole};
 use crate::expression::scope::Host;
 use crate::value::duration;
-use crate::value::functions::{RFC_3339, go_format, strftime};
+use crate::value::functions::{MONTHS, RFC_3339, WEEKDAYS, go_format, strftime};
 
 const TIMESTAMP: Parameter = parameter("timestamp", kinds::text);
 const FORMAT: Parameter = parameter("format", kinds::text);
-
-const MONTHS: [&str; 12] = [
-    "January",
-    "February",
-    "March",
-    "April",
-    "May",
-    "June",
-    "July",
-    "August",
-    "September",
-    "October",
-    "November",
-    "December",
-];
-const WEEKDAYS: [&str; 7] = ["Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday"];
 
 pub(super) const FUNCTIONS: &[Function] = &[
     function("formatdate", &[FORMAT, parameter("time", kinds::text)], results::text, format_date),
@@ -153,8 +137,13 @@ impl Moment {
         )
     }
 
-    fn weekday(&self) -> usize {
-        usize::try_from(self.local.date().weekday().to_sunday_zero_offset()).unwrap_or(0)
+    /// Counts from Sunday.
+    fn weekday(&self) -> i8 {
+        self.local.date().weekday().to_sunday_zero_offset()
+    }
+
+    fn weekday_name(&self) -> &'static str {
+        WEEKDAYS[usize::try_from(self.local.date().weekday().to_monday_zero_offset()).unwrap_or(0)]
     }
 
     fn month_name(&self) -> &'static str {
@@ -171,8 +160,8 @@ impl Moment {
             number("day", local.day().into()),
             number("month", local.month().into()),
             (Arc::from("month_name"), Value::string(self.month_name())),
-            number("weekday", self.weekday() as i64),
-            (Arc::from("weekday_name"), Value::string(WEEKDAYS[self.weekday()])),
+            number("weekday", self.weekday().into()),
+            (Arc::from("weekday_name"), Value::string(self.weekday_name())),
             number("hour", local.hour().into()),
             number("minute", local.minute().into()),
             number("second", local.second().into()),
@@ -258,8 +247,8 @@ impl Moment {
             ('M', 4) => self.month_name().to_owned(),
             ('D', 1) => local.day().to_string(),
             ('D', 2) => format!("{:02}", local.day()),
-            ('E', 3) => short(WEEKDAYS[self.weekday()]),
-            ('E', 4) => WEEKDAYS[self.weekday()].to_owned(),
+            ('E', 3) => short(self.weekday_name()),
+            ('E', 4) => self.weekday_name().to_owned(),
             ('h', 1) => local.hour().to_string(),
             ('h', 2) => format!("{:02}", local.hour()),
             ('H', 1) => hour12.to_string(),

@@ -15,23 +15,7 @@ use crate::graph::{Build, Exclusion};
 use crate::late::Deferred;
 use crate::lower::nodes::{Blueprint, OptionSource, Options, Part, PostProcess, Provision, Settled};
 use crate::span::{Sources, Span};
-
-/// The names of build data that every builder has.
-const BUILD_DATA: [&str; 13] = [
-    "ID",
-    "Host",
-    "Port",
-    "User",
-    "Password",
-    "ConnType",
-    "PackerRunUUID",
-    "PackerHTTPPort",
-    "PackerHTTPIP",
-    "PackerHTTPAddr",
-    "SSHPublicKey",
-    "SSHPrivateKey",
-    "WinRMPassword",
-];
+use crate::value::functions::build_data_names;
 
 /// Lays out every use of a source, in the order of the template.
 pub(super) fn blueprints<'a>(
@@ -150,7 +134,7 @@ impl<'a> Layout<'a, '_> {
     /// What `build` has before the machine is there: the name, and a word for everything else.
     fn build_values(&self) -> BTreeMap<Arc<str>, Value> {
         let unknown = || Value::string("<unknown>");
-        let names = BUILD_DATA.iter().chain(self.announced).map(|name| (Arc::from(*name), unknown()));
+        let names = build_data_names().iter().chain(self.announced).map(|name| (Arc::from(*name), unknown()));
         names.chain([(Arc::from("name"), Value::string(&self.block.name))]).collect()
     }
 }

@@ -16,7 +16,6 @@ use crate::hcl::ast::Expression;
 use crate::hcl::parse_expression;
 use crate::span::{FileId, Sources, Span};
 use crate::template::hcl::{HclTemplate, VariableDeclaration, VariableFile};
-use crate::value::usage::Usage;
 
 /// A text given for a variable on the command line or in the environment.
 #[derive(Clone, Debug)]
@@ -168,7 +167,7 @@ impl Variables {
                 let usage = RefCell::default();
                 let random = || ground.draw();
                 // Paths in rules are relative to the working directory, as in Packer.
-                let host = host(ground, "", &random, &usage);
+                let host = Host { template_directory: "", ..ground.host(&random, &usage) };
                 let var = Value::object([(Arc::from(name.as_str()), value.clone())]);
                 let scope = LiteralScope { var: Some(var), callable: Callable::All, host: &host };
                 let errors = problems.errors_found();
@@ -282,7 +281,7 @@ impl Resolver<'_> {
     fn literal(&mut self, expression: &Expression, file: FileId, callable: Callable) -> Value {
         let usage = RefCell::default();
         let random = || self.ground.draw();
-        let host = host(self.ground, &self.ground.template_directory, &random, &usage);
+        let host = self.ground.host(&random, &usage);
         let scope = LiteralScope { var: None, callable, host: &host };
         evaluate(expression, file, &scope, self.problems)
     }
@@ -326,24 +325,6 @@ impl Resolver<'_> {
                 None
             }
         }
-    }
-}
-
-fn host<'a>(
-    ground: &'a Ground,
-    template_directory: &'a str,
-    random: &'a dyn Fn() -> [u8; 16],
-    usage: &'a RefCell<Usage>,
-) -> Host<'a> {
-    Host {
-        template_directory,
-        working_directory: &ground.working_directory,
-        environment: &ground.environment,
-        now: ground.now,
-        random,
-        files: ground.files.as_ref(),
-        secrets: None,
-        usage,
     }
 }
 

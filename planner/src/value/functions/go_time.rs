@@ -9,7 +9,8 @@ use jiff::tz::TimeZone;
 /// The layout of `isotime` without arguments.
 pub(crate) const RFC_3339: &str = "2006-01-02T15:04:05Z07:00";
 
-const MONTHS: [&str; 12] = [
+/// The names of the months.
+pub(crate) const MONTHS: [&str; 12] = [
     "January",
     "February",
     "March",
@@ -24,7 +25,8 @@ const MONTHS: [&str; 12] = [
     "December",
 ];
 
-const WEEKDAYS: [&str; 7] = ["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"];
+/// The names of the days of the week, from Monday on.
+pub(crate) const WEEKDAYS: [&str; 7] = ["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"];
 
 /// A piece of a layout that stands for a part of the time.
 #[derive(Clone, Copy)]

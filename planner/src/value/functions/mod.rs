@@ -16,7 +16,7 @@ mod packer;
 mod text;
 
 pub use build_data::{build_data_names, placeholder_data};
-pub(crate) use go_time::{RFC_3339, format as go_format, strftime};
+pub(crate) use go_time::{MONTHS, RFC_3339, WEEKDAYS, format as go_format, strftime};
 pub(crate) use packer::{PackerFunctions, is_function};
 pub use text::ResourceNames;
 pub(crate) use text::{lower as lower_case, upper as upper_case};
