@@ -2,16 +2,12 @@
 
 mod support;
 
-use std::collections::BTreeMap;
-use std::sync::Arc;
-
-use rpk_planner::catalog::{Catalog, ComponentKind, ComponentSpec, known_components};
-use rpk_planner::expression::scope::{FileKind, Files};
+use rpk_planner::catalog::{Catalog, known_components};
 use rpk_planner::hcl::ast::{Body, Item};
 use rpk_planner::hcl::token::TokenKind;
 use rpk_planner::hcl::{MAX_DEPTH, format, parse, parse_expression, parse_template, scanner};
-use rpk_planner::lower::hcl::{Given, HclInputs, lower_hcl};
-use rpk_planner::lower::{Inputs, Selection};
+use rpk_planner::lower::Selection;
+use rpk_planner::lower::hcl::{HclInputs, lower_hcl};
 use rpk_planner::span::Sources;
 use std::time::{Duration, Instant};
 use support::{corpus, mutate::Mutator};
@@ -208,49 +204,12 @@ fn time_is_linear() {
     }
 }
 
-/// Components by name, their options unchecked.
-struct Known(Vec<ComponentSpec>);
-
-impl Catalog for Known {
-    fn find(&self, kind: ComponentKind, name: &str) -> Option<&ComponentSpec> {
-        self.0.iter().find(|spec| spec.kind == kind && spec.name == name)
-    }
-
-    fn names(&self, kind: ComponentKind) -> Vec<&str> {
-        self.0.iter().filter(|spec| spec.kind == kind).map(|spec| spec.name.as_ref()).collect()
-    }
-}
-
-#[derive(Debug)]
-struct NoFiles;
-
-impl Files for NoFiles {
-    fn read(&self, _: &str) -> std::io::Result<Vec<u8>> {
-        Err(std::io::ErrorKind::NotFound.into())
-    }
-
-    fn kind(&self, _: &str) -> std::io::Result<FileKind> {
-        Err(std::io::ErrorKind::NotFound.into())
-    }
-
-    fn list(&self, _: &str) -> std::io::Result<Vec<String>> {
-        Err(std::io::ErrorKind::NotFound.into())
-    }
-}
-
 /// Reads and lowers a text as a template, and checks that every place that is named lies in it.
 fn lower_text(text: &str, catalog: &dyn Catalog) {
     let mut sources = Sources::default();
     let file = sources.add("image.pkr.hcl", text);
     let (template, mut problems) = rpk_planner::template::hcl::read(&sources, &[file]);
-    let inputs = HclInputs {
-        common: Inputs::default(),
-        root: ".".to_owned(),
-        given: Given::default(),
-        files: Arc::new(NoFiles),
-        data: BTreeMap::new(),
-    };
-    let (graph, _, found) = lower_hcl(&template, &inputs, &Selection::default(), catalog, &sources);
+    let (graph, _, found) = lower_hcl(&template, &HclInputs::default(), &Selection::default(), catalog, &sources);
     assert!(graph.is_some() || found.has_errors(), "{text:?}");
     problems.extend(found);
     for label in problems.iter().flat_map(|problem| &problem.labels) {
@@ -260,7 +219,7 @@ fn lower_text(text: &str, catalog: &dyn Catalog) {
 
 #[test]
 fn mutants_are_lowered_or_refused() {
-    let catalog = Known(known_components());
+    let catalog = known_components();
     for text in mutants(17, 3000) {
         lower_text(&text, &catalog);
     }
@@ -268,7 +227,7 @@ fn mutants_are_lowered_or_refused() {
 
 #[test]
 fn a_chain_of_local_values_takes_linear_time_and_no_stack() {
-    let catalog = Known(known_components());
+    let catalog = known_components();
     let chain: String = (1..10_000).map(|index| format!("x{index} = local.x{} + 1\n", index - 1)).collect();
     lower_text(&format!("locals {{\nx0 = 1\n{chain}}}\n"), &catalog);
 }

@@ -296,3 +296,14 @@ pub trait Catalog {
     /// Lists all names of a kind, for suggestions.
     fn names(&self, kind: ComponentKind) -> Vec<&str>;
 }
+
+/// A plain list of components, such as [`known_components`].
+impl Catalog for Vec<ComponentSpec> {
+    fn find(&self, kind: ComponentKind, name: &str) -> Option<&ComponentSpec> {
+        self.iter().find(|spec| spec.kind == kind && spec.name == name)
+    }
+
+    fn names(&self, kind: ComponentKind) -> Vec<&str> {
+        self.iter().filter(|spec| spec.kind == kind).map(|spec| spec.name.as_ref()).collect()
+    }
+}

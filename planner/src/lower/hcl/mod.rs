@@ -33,7 +33,7 @@ use crate::blocks::{Globals, Ground};
 use crate::catalog::Catalog;
 use crate::diagnostic::{Diagnostic, Diagnostics};
 use crate::expression::print::print;
-use crate::expression::scope::Files;
+use crate::expression::scope::{Files, NoFiles};
 use crate::expression::value::Value;
 use crate::graph::{Graph, Variable};
 use crate::span::Sources;
@@ -70,6 +70,18 @@ pub struct Evaluated {
     pub requests: Vec<DataRequest>,
     /// The build blocks.
     pub builds: Vec<BuildBlock>,
+}
+
+impl Default for HclInputs {
+    fn default() -> Self {
+        Self {
+            common: Inputs::default(),
+            root: String::new(),
+            given: Given::default(),
+            files: Arc::new(NoFiles),
+            data: BTreeMap::new(),
+        }
+    }
 }
 
 impl Evaluated {
