@@ -1,6 +1,7 @@
 //! Single expressions with a template's values, for people who try out what they come to.
 
 use super::Evaluated;
+use super::inspect::values;
 use crate::blocks::{BuildValues, with_scope};
 use crate::diagnostic::Diagnostics;
 use crate::expression::evaluate::evaluate;
@@ -47,10 +48,7 @@ impl<'a> HclConsole<'a> {
     /// Lists all variables and local values with what they come to.
     #[must_use]
     pub fn variables(&self) -> String {
-        let text = super::inspect(self.evaluated);
-        let end = text.find("\n> builds:").unwrap_or(text.len());
-        let start = text.find("> input-variables").unwrap_or(0);
-        text[start..end].to_owned()
+        values(self.evaluated)
     }
 
     /// Lists the names that an expression can begin with, for completion.

@@ -9,12 +9,14 @@
 //! | `registry.rs` | what describes an HCP registry, which is checked and then read past |
 //! | `select.rs` | which builds and post-processors the command line chooses |
 //! | `blueprint.rs` | one source of one build into what all template languages come down to |
+//! | `inspect.rs` | what a template consists of, as Packer's `inspect` prints it |
 //! | `console.rs` | single expressions with a template's values |
 
 mod blueprint;
 mod builds;
 mod console;
 mod glob;
+mod inspect;
 mod registry;
 mod select;
 mod values;
@@ -38,9 +40,10 @@ use crate::expression::value::Value;
 use crate::graph::{Graph, Variable};
 use crate::span::Sources;
 use crate::template::hcl::HclTemplate;
-use crate::value::redactor::{PLACEHOLDER, Redactor};
+use crate::value::redactor::Redactor;
 pub use builds::{BuildBlock, SourceUse, Step};
 pub use console::HclConsole;
+pub use inspect::inspect;
 pub use values::DataRequest;
 pub use variables::{Given, GivenText, Variables};
 
@@ -213,67 +216,4 @@ pub fn lower_hcl(
     graph.redactor = Redactor::new(secrets);
     graph.late = renderer.late();
     ((!problems.has_errors()).then_some(graph), evaluated.requests.clone(), problems)
-}
-
-/// Describes a template for people, as Packer's `inspect` does.
-#[must_use]
-pub fn inspect(evaluated: &Evaluated) -> String {
-    let redactor = Redactor::new(evaluated.secrets());
-    let quoted = |value: &Value, is_sensitive: bool| {
-        let text = if is_sensitive { PLACEHOLDER.to_owned() } else { redactor.redact(&print(value)).to_string() };
-        crate::gotemplate::quote::quote(&text)
-    };
-    let mut out = String::from("Packer Inspect: HCL2 mode\n\n> input-variables:\n\n");
-    for (name, value) in &evaluated.globals.variables {
-        let is_sensitive = evaluated.sensitive.contains(name.as_ref()) && matches!(value, Value::String(_));
-        out.push_str(&format!("var.{name}: {}\n", quoted(value, is_sensitive)));
-    }
-    out.push_str("\n> local-variables:\n\n");
-    for (name, (value, _)) in &evaluated.globals.locals {
-        out.push_str(&format!("local.{name}: {}\n", quoted(value, false)));
-    }
-    out.push_str("\n> builds:\n\n");
-    for (index, build) in evaluated.builds.iter().enumerate().filter(|(_, build)| !build.is_broken) {
-        if build.name.is_empty() {
-            out.push_str(&format!("  > <unnamed build {index}>:\n\n"));
-        } else {
-            out.push_str(&format!("  > {}:\n\n", build.name));
-        }
-        if !build.description.is_empty() {
-            out.push_str(&format!("  > Description: {}\n\n", build.description));
-        }
-        out.push_str("    sources:\n\n");
-        if build.sources.is_empty() {
-            out.push_str("\n      <no source>\n\n");
-        }
-        for source in &build.sources {
-            out.push_str(&format!("      {}.{}\n\n", source.kind, source.local_name));
-        }
-        out.push_str("    provisioners:\n\n");
-        if build.provisioners.is_empty() {
-            out.push_str("      <no provisioner>\n");
-        }
-        let shown = |step: &Step| match step.name.as_str() {
-            "" => step.component.clone(),
-            name => format!("{}.{name}", step.component),
-        };
-        for step in &build.provisioners {
-            out.push_str(&format!("      {}\n", shown(step)));
-        }
-        out.push_str("\n    post-processors:\n\n");
-        if build.sequences.is_empty() {
-            out.push_str("\n      <no post-processor>\n");
-        }
-        for (index, sequence) in build.sequences.iter().enumerate() {
-            out.push_str(&format!("      {index}:\n"));
-            for step in sequence {
-                out.push_str(&format!("        {}\n", shown(step)));
-            }
-            out.push('\n');
-        }
-        if build.sequences.is_empty() {
-            out.push('\n');
-        }
-    }
-    out
 }
