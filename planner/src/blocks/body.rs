@@ -12,7 +12,7 @@ use crate::expression::evaluate::evaluate;
 use crate::expression::value::Value;
 use crate::hcl::ast::{Attribute, Body, Expression, ExpressionKind};
 use crate::span::{FileId, Sources, Span};
-use crate::template::hcl::place;
+use crate::template::hcl::{duplicate, place};
 use crate::value::usage::Origin;
 use crate::value::{Entry, Map, Setting, Value as Written};
 
@@ -273,14 +273,12 @@ impl Settler<'_> {
         let known = options.get(kind).map(|entry| (entry.key_span, entry.setting.value.clone()));
         let value = match known {
             Some((first, _)) if is_single => {
-                self.problems.push(
-                    Diagnostic::error(
-                        "rpk::hcl::duplicate_block",
-                        format!("duplicate block: only one `{kind}` is allowed"),
-                    )
-                    .at(block.kind_span, "the second one")
-                    .at(first, "the first one"),
-                );
+                self.problems.push(duplicate(
+                    "rpk::hcl::duplicate_block",
+                    format!("duplicate block: only one `{kind}` is allowed"),
+                    block.kind_span,
+                    first,
+                ));
                 return;
             }
             Some((_, Written::List(mut items))) => {

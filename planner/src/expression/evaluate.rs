@@ -79,7 +79,7 @@ impl<'a> Evaluator<'a> {
     fn expression(&mut self, expression: &Expression) -> Value {
         match &expression.kind {
             ExpressionKind::Literal(literal) => self.constant(literal, expression.span),
-            ExpressionKind::Template(template) => self.template(template, expression.span),
+            ExpressionKind::Template(template) => self.template(template),
             ExpressionKind::Traversal(traversal) => self.traversal(traversal, expression.span),
             ExpressionKind::RelativeTraversal(traversal) => {
                 let value = self.expression(&traversal.source);

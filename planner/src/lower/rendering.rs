@@ -31,13 +31,7 @@ pub(super) struct Renderer {
 impl Renderer {
     /// Works out the variables. One without a value counts as empty from here on, so that its error is the only one.
     pub fn new(template: &Template, inputs: &Inputs, problems: &mut Diagnostics) -> Self {
-        let mut surroundings = Surroundings {
-            variables: BTreeMap::new(),
-            started: Timestamp::from_nanosecond(inputs.now_nanoseconds).unwrap_or_default(),
-            seed: inputs.seed,
-            template_directory: inputs.template_directory.clone(),
-            working_directory: inputs.working_directory.clone(),
-        };
+        let mut surroundings = surroundings(inputs);
         let declared: BTreeMap<String, Option<String>> =
             template.variables.iter().map(|variable| (variable.name.clone(), variable.default.clone())).collect();
         let given: BTreeMap<String, String> = inputs.file_variables.iter().chain(&inputs.variables).cloned().collect();
@@ -58,14 +52,12 @@ impl Renderer {
 
     /// Makes a renderer for templates whose variables are not those of `{{user}}`.
     pub fn without_variables(inputs: &Inputs) -> Self {
-        let surroundings = Surroundings {
-            variables: BTreeMap::new(),
-            started: Timestamp::from_nanosecond(inputs.now_nanoseconds).unwrap_or_default(),
-            seed: inputs.seed,
-            template_directory: inputs.template_directory.clone(),
-            working_directory: inputs.working_directory.clone(),
-        };
-        Self { surroundings, resolution: Resolution::default(), is_legacy: false, no_environment: BTreeMap::new() }
+        Self {
+            surroundings: surroundings(inputs),
+            resolution: Resolution::default(),
+            is_legacy: false,
+            no_environment: BTreeMap::new(),
+        }
     }
 
     /// Returns the renderer for the time when nodes run.
@@ -146,6 +138,17 @@ impl Renderer {
             });
         }
         rendered
+    }
+}
+
+/// Returns what every text of a run may use, still without variables.
+fn surroundings(inputs: &Inputs) -> Surroundings {
+    Surroundings {
+        variables: BTreeMap::new(),
+        started: Timestamp::from_nanosecond(inputs.now_nanoseconds).unwrap_or_default(),
+        seed: inputs.seed,
+        template_directory: inputs.template_directory.clone(),
+        working_directory: inputs.working_directory.clone(),
     }
 }
 

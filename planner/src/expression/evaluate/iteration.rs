@@ -131,25 +131,26 @@ impl Evaluator<'_> {
 
     /// Evaluates what decides whether an element takes part; none if that is not known.
     fn condition(&mut self, condition: &Expression) -> Option<bool> {
+        const NULL: &str = "condition is null: the 'if' clause must be true or false";
+        self.decision(condition, NULL, "invalid 'for' condition")
+    }
+
+    /// Evaluates a condition; none if it is unknown, or wrong, for which there are the words of the place.
+    pub(super) fn decision(&mut self, condition: &Expression, null: &str, wrong: &str) -> Option<bool> {
         let errors = self.problems.errors_found();
         let value = self.expression(condition);
         if self.problems.errors_found() > errors {
             return None;
         }
         if value.is_null() {
-            self.fail(
-                "rpk::hcl::null_condition",
-                "condition is null: the 'if' clause must be true or false",
-                condition.span,
-                "is null",
-            );
+            self.fail("rpk::hcl::null_condition", null, condition.span, "is null");
             return None;
         }
         match convert(&value, &Type::Bool) {
             Ok(Value::Bool(flag)) => Some(flag),
             Ok(_) => None,
             Err(error) => {
-                let message = format!("invalid 'for' condition: {error}");
+                let message = format!("{wrong}: {error}");
                 self.fail("rpk::hcl::condition_type", message, condition.span, "neither true nor false");
                 None
             }

@@ -7,7 +7,7 @@ use crate::expression::value::Value;
 use crate::hcl::ast::{Expression, Template, TemplatePart};
 
 impl Evaluator<'_> {
-    pub(super) fn template(&mut self, template: &Template, _: crate::hcl::Span) -> Value {
+    pub(super) fn template(&mut self, template: &Template) -> Value {
         // A text that is one value and nothing else keeps the value's type.
         if let Some(value) = template.as_interpolation() {
             return self.expression(value);
@@ -38,7 +38,11 @@ impl Evaluator<'_> {
             TemplatePart::If(inner) => {
                 let (then, then_problems) = self.aside(|side| side.text_of(&inner.then));
                 let (otherwise, otherwise_problems) = self.aside(|side| side.text_of(&inner.otherwise));
-                match self.template_condition(&inner.condition)? {
+                match self.decision(
+                    &inner.condition,
+                    "null condition: the condition is null",
+                    "incorrect condition type",
+                )? {
                     true => {
                         self.problems.extend(then_problems);
                         then
@@ -87,27 +91,6 @@ impl Evaluator<'_> {
             Err(error) => {
                 let message = format!("invalid template interpolation value: {error}");
                 self.fail("rpk::hcl::interpolation", message, expression.span, "cannot be a part of a text");
-                None
-            }
-        }
-    }
-
-    fn template_condition(&mut self, condition: &Expression) -> Option<bool> {
-        let errors = self.problems.errors_found();
-        let value = self.expression(condition);
-        if self.problems.errors_found() > errors {
-            return None;
-        }
-        if value.is_null() {
-            self.fail("rpk::hcl::null_condition", "null condition: the condition is null", condition.span, "is null");
-            return None;
-        }
-        match convert(&value, &Type::Bool) {
-            Ok(Value::Bool(flag)) => Some(flag),
-            Ok(_) => None,
-            Err(error) => {
-                let message = format!("incorrect condition type: {error}");
-                self.fail("rpk::hcl::condition_type", message, condition.span, "neither true nor false");
                 None
             }
         }

@@ -11,7 +11,7 @@ use crate::expression::value::Value;
 use crate::hcl::ast::{Body, Expression, ExpressionKind};
 use crate::span::{FileId, Span};
 use crate::template::hcl::content::Schema;
-use crate::template::hcl::{Declaration, HclTemplate, place};
+use crate::template::hcl::{Declaration, HclTemplate, duplicate, place};
 use crate::value::duration;
 
 const BUILD: Schema = Schema {
@@ -143,12 +143,12 @@ fn top_level_sources<'a>(template: &'a HclTemplate, problems: &mut Diagnostics) 
         let key = (declaration.label(0).to_owned(), declaration.label(1).to_owned());
         if let Some((first, _)) = sources.get(&key) {
             problems.push(
-                Diagnostic::error(
+                duplicate(
                     "rpk::hcl::duplicate_source",
                     format!("duplicate source block `{}.{}`", key.0, key.1),
+                    declaration.header(),
+                    first.header(),
                 )
-                .at(declaration.header(), "the second one")
-                .at(first.header(), "the first one")
                 .help("give one of them another name"),
             );
             continue;

@@ -14,7 +14,7 @@ use crate::expression::references::references;
 use crate::expression::value::Value;
 use crate::hcl::ast::{Body, Expression, StepKind, Traversal};
 use crate::span::{FileId, Span};
-use crate::template::hcl::{Declaration, HclTemplate, LocalDeclaration};
+use crate::template::hcl::{Declaration, HclTemplate, LocalDeclaration, place};
 use crate::value::usage::Usage;
 
 /// The built-in data source that gives back what it is given.
@@ -108,7 +108,8 @@ pub(super) fn evaluate_values(
     let mut is_broken = false;
     for index in graph.node_indices().collect::<Vec<_>>() {
         let vertex = graph[index];
-        for traversal in vertex.references() {
+        let references = vertex.references();
+        for traversal in &references {
             let Some(name) = vertex_name(traversal) else { continue };
             match names.get(&name) {
                 Some(target) => {
@@ -120,11 +121,10 @@ pub(super) fn evaluate_values(
                 }
             }
         }
-        // A whole namespace needs everything in it.
-        if vertex.references().iter().any(|traversal| {
-            matches!(traversal.root.text.as_str(), "local" | "data") && vertex_name(traversal).is_none()
-        }) {
-            is_broken |= takes_whole(&vertex, problems);
+        let is_whole = |traversal: &&&Traversal| traversal.root.text == "data" && vertex_name(traversal).is_none();
+        if let Some(whole) = references.iter().find(is_whole) {
+            is_broken = true;
+            problems.push(whole_namespace(whole, vertex.file()));
         }
     }
     // Components come after what they need, since edges lead to what is needed.
@@ -283,18 +283,10 @@ fn vertex_name(traversal: &Traversal) -> Option<String> {
     }
 }
 
-/// Refuses a namespace as a whole where Packer crashes.
-fn takes_whole(vertex: &Vertex<'_>, problems: &mut Diagnostics) -> bool {
-    let whole = vertex
-        .references()
-        .into_iter()
-        .find(|traversal| traversal.root.text == "data" && vertex_name(traversal).is_none());
-    let Some(whole) = whole else { return false };
-    problems.push(
-        Diagnostic::error("rpk::hcl::whole_namespace", "a data source needs its type and its name")
-            .at(crate::template::hcl::place(vertex.file(), whole.root.span), "expected `data.TYPE.NAME`"),
-    );
-    true
+/// Refuses `data` without type and name, where Packer crashes.
+fn whole_namespace(traversal: &Traversal, file: FileId) -> Diagnostic {
+    Diagnostic::error("rpk::hcl::whole_namespace", "a data source needs its type and its name")
+        .at(place(file, traversal.root.span), "expected `data.TYPE.NAME`")
 }
 
 fn missing<'a>(name: &str, traversal: &Traversal, file: FileId, known: impl Iterator<Item = &'a str>) -> Diagnostic {
@@ -303,7 +295,7 @@ fn missing<'a>(name: &str, traversal: &Traversal, file: FileId, known: impl Iter
         "rpk::hcl::missing_value",
         format!("failed to prepare execution graph: there is no {what} `{name}`"),
     )
-    .at(crate::template::hcl::place(file, traversal.root.span), "used here");
+    .at(place(file, traversal.root.span), "used here");
     problem.help = closest(name, known).map(|close| format!("did you mean `{close}`?"));
     problem
 }

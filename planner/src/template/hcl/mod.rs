@@ -16,6 +16,7 @@ pub(crate) mod version;
 
 use std::sync::Arc;
 
+use crate::diagnostic::Diagnostic;
 use crate::hcl::ast::{Block, Expression};
 use crate::span::{FileId, Span};
 
@@ -126,4 +127,9 @@ pub struct RequiredPlugin {
 #[must_use]
 pub fn place(file: FileId, span: crate::hcl::Span) -> Span {
     Span::new(file, span.start as usize, span.end as usize)
+}
+
+/// Says that something is declared for the second time.
+pub(crate) fn duplicate(code: &'static str, message: impl Into<String>, second: Span, first: Span) -> Diagnostic {
+    Diagnostic::error(code, message).at(second, "the second one").at(first, "the first one")
 }

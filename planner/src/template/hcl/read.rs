@@ -5,7 +5,9 @@ use std::sync::Arc;
 
 use super::content::Schema;
 use super::version::Constraint;
-use super::{Declaration, HclTemplate, LocalDeclaration, RequiredPlugin, Validation, VariableDeclaration, place};
+use super::{
+    Declaration, HclTemplate, LocalDeclaration, RequiredPlugin, Validation, VariableDeclaration, duplicate, place,
+};
 use crate::diagnostic::{Diagnostic, Diagnostics};
 use crate::hcl::ast::{Block, Body, Expression, ExpressionKind, Item, Literal, ObjectKey};
 use crate::hcl::parse;
@@ -112,7 +114,6 @@ fn parse_file(sources: &Sources, file: FileId, is_values: bool, problems: &mut D
     if source.name.ends_with(".json") {
         return super::json::parse(sources, file, is_values, problems);
     }
-    // A byte-order mark is no part of the text, but offsets count it.
     let parsed = parse(&source.text);
     for error in parsed.errors {
         problems.push(error.diagnostic(file));
@@ -143,12 +144,12 @@ impl Reader {
                     let key = (declaration.label(0).to_owned(), declaration.label(1).to_owned());
                     if let Some(first) = self.data.insert(key, declaration.header()) {
                         self.problems.push(
-                            Diagnostic::error(
+                            duplicate(
                                 "rpk::hcl::duplicate_data",
                                 format!("duplicate data block `{}.{}`", declaration.label(0), declaration.label(1)),
+                                declaration.header(),
+                                first,
                             )
-                            .at(declaration.header(), "the second one")
-                            .at(first, "the first one")
                             .help("give one of them another name"),
                         );
                         return;
@@ -300,10 +301,13 @@ impl Reader {
     fn declare_variable(&mut self, declaration: VariableDeclaration) {
         if let Some(first) = self.variables.insert(declaration.name.clone(), declaration.span) {
             self.problems.push(
-                Diagnostic::error("rpk::hcl::duplicate_variable", format!("duplicate variable `{}`", declaration.name))
-                    .at(declaration.span, "the second one")
-                    .at(first, "the first one")
-                    .help("keep one of them"),
+                duplicate(
+                    "rpk::hcl::duplicate_variable",
+                    format!("duplicate variable `{}`", declaration.name),
+                    declaration.span,
+                    first,
+                )
+                .help("keep one of them"),
             );
             return;
         }
@@ -416,12 +420,12 @@ impl Reader {
     fn declare_local(&mut self, declaration: LocalDeclaration) {
         if let Some(first) = self.locals.insert(declaration.name.clone(), declaration.span) {
             self.problems.push(
-                Diagnostic::error(
+                duplicate(
                     "rpk::hcl::duplicate_local",
                     format!("duplicate local definition `{}`", declaration.name),
+                    declaration.span,
+                    first,
                 )
-                .at(declaration.span, "the second one")
-                .at(first, "the first one")
                 .help("keep one of them"),
             );
             return;
