@@ -1,6 +1,9 @@
-//! Conversion of values to types, and the one type that several have in common.
+//! Conversion of values to types.
+//!
+//! Whether there is a conversion is a question of types first: an empty list of texts is no list of lists, although it
+//! has no element that would not fit.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::sync::Arc;
 
@@ -8,6 +11,7 @@ use thiserror::Error;
 
 use super::number::Number;
 use super::types::{AttributeType, Type};
+use super::unify::unify;
 use super::value::Value;
 
 /// A value does not fit a type.
@@ -72,6 +76,27 @@ pub fn convert(value: &Value, kind: &Type) -> Result<Value, ConvertError> {
             }
             _ => Err(ConvertError::new("a bool is required")),
         },
+        (Value::List(own, _), Type::List(element))
+        | (Value::Set(own, _), Type::Set(element))
+        | (Value::Map(own, _), Type::Map(element))
+            if own == element.as_ref() =>
+        {
+            Ok(value.clone())
+        }
+        // How many elements it has shows when they are known.
+        (Value::Set(own, items), Type::List(element)) if !items.iter().all(Value::is_wholly_known) => {
+            check(own, element)?;
+            Ok(Value::Unknown(Type::list(result_type(own, element))))
+        }
+        (Value::List(own, items) | Value::Set(own, items), Type::List(element)) if items.is_empty() => {
+            Ok(Value::list(element_of_none(own, element)?, []))
+        }
+        (Value::List(own, items) | Value::Set(own, items), Type::Set(element)) if items.is_empty() => {
+            Ok(Value::set(element_of_none(own, element)?, []))
+        }
+        (Value::Map(own, members), Type::Map(element)) if members.is_empty() => {
+            Ok(Value::map(element_of_none(own, element)?, []))
+        }
         (Value::List(_, items) | Value::Set(_, items) | Value::Tuple(items), Type::List(element)) => {
             let (element, items) = elements(items, element, "list")?;
             Ok(Value::List(element, items.into()))
@@ -89,6 +114,12 @@ pub fn convert(value: &Value, kind: &Type) -> Result<Value, ConvertError> {
     }
 }
 
+/// The type that the elements of an empty collection get.
+fn element_of_none(own: &Type, wanted: &Type) -> Result<Type, ConvertError> {
+    check(own, wanted).map_err(|_| ConvertError::new(format!("incorrect element type: {wanted} required")))?;
+    Ok(if *wanted == Type::Dynamic { own.clone() } else { without_optional(wanted) })
+}
+
 fn elements(items: &[Value], element: &Type, word: &str) -> Result<(Type, Vec<Value>), ConvertError> {
     let wanted = common(items.iter(), element)
         .ok_or_else(|| ConvertError::new(format!("all {word} elements must have the same type")))?;
@@ -97,11 +128,11 @@ fn elements(items: &[Value], element: &Type, word: &str) -> Result<(Type, Vec<Va
         .enumerate()
         .map(|(index, item)| convert(item, &wanted).map_err(|error| error.inside(&format!("element {index}"))))
         .collect();
-    Ok((settled(&wanted), converted?))
+    Ok((without_optional(&wanted), converted?))
 }
 
 /// Finds the type that elements are brought to: the wanted one, or if it is open the one that they have in common.
-fn common<'a>(values: impl Iterator<Item = &'a Value>, wanted: &Type) -> Option<Type> {
+fn common<'a>(values: impl Iterator<Item = &'a Value> + Clone, wanted: &Type) -> Option<Type> {
     if !wanted.has_dynamic() {
         return Some(wanted.clone());
     }
@@ -111,13 +142,13 @@ fn common<'a>(values: impl Iterator<Item = &'a Value>, wanted: &Type) -> Option<
         // A failure is reported by the conversion itself, with its place.
         None => Some(wanted.clone()),
         Some(kinds) if kinds.is_empty() => Some(wanted.clone()),
-        Some(kinds) => unify(&kinds),
+        Some(kinds) => element_type(&kinds),
     }
 }
 
-/// The type that elements have after a conversion to `wanted`.
-fn settled(wanted: &Type) -> Type {
-    without_optional(wanted)
+/// The one type of these elements. If it is not known it must be so of each: else they could come to differ.
+fn element_type(kinds: &[Type]) -> Option<Type> {
+    unify(kinds).filter(|kind| *kind != Type::Dynamic || kinds.iter().all(|kind| *kind == Type::Dynamic))
 }
 
 fn tuple(items: &[Value], kinds: &[Type]) -> Result<Value, ConvertError> {
@@ -141,7 +172,7 @@ fn map(members: &BTreeMap<Arc<str>, Value>, element: &Type) -> Result<Value, Con
         let value = convert(value, &wanted).map_err(|error| error.inside(&format!("element \"{name}\"")))?;
         converted.insert(name.clone(), value);
     }
-    Ok(Value::Map(settled(&wanted), Arc::new(converted)))
+    Ok(Value::Map(without_optional(&wanted), Arc::new(converted)))
 }
 
 fn object(
@@ -186,7 +217,7 @@ fn object(
 }
 
 /// Tells whether values of one type may be converted to another, as far as types decide.
-fn check(from: &Type, to: &Type) -> Result<(), ConvertError> {
+pub(super) fn check(from: &Type, to: &Type) -> Result<(), ConvertError> {
     match (from, to) {
         (Type::Dynamic, _) | (_, Type::Dynamic) => Ok(()),
         (from, to) if from == to => Ok(()),
@@ -194,16 +225,16 @@ fn check(from: &Type, to: &Type) -> Result<(), ConvertError> {
         (Type::List(from) | Type::Set(from), Type::List(to) | Type::Set(to)) | (Type::Map(from), Type::Map(to)) => {
             check(from, to).map_err(|error| error.inside("incorrect element type"))
         }
-        (Type::Tuple(items), Type::List(to) | Type::Set(to)) => items.iter().try_for_each(|item| check(item, to)),
+        (Type::Tuple(items), Type::List(element) | Type::Set(element)) => check_elements(items, element, to),
         (Type::Tuple(items), Type::Tuple(kinds)) if items.len() == kinds.len() => {
             items.iter().zip(kinds.iter()).try_for_each(|(item, kind)| check(item, kind))
         }
-        (Type::Object(attributes), Type::Map(to)) => {
-            attributes.values().try_for_each(|attribute| check(&attribute.kind, to))
-        }
-        (Type::Map(from), Type::Object(attributes)) => {
-            attributes.values().try_for_each(|attribute| check(from, &attribute.kind))
-        }
+        (Type::Object(attributes), Type::Map(element)) => check_elements(&kinds_of(attributes), element, to),
+        (Type::Map(from), Type::Object(attributes)) => attributes
+            .values()
+            // Whether the map has what an optional attribute cannot be made from shows later.
+            .filter(|attribute| !attribute.is_optional)
+            .try_for_each(|attribute| check(from, &attribute.kind)),
         (Type::Object(from), Type::Object(to)) => to.iter().try_for_each(|(name, attribute)| match from.get(name) {
             Some(own) => {
                 check(&own.kind, &attribute.kind).map_err(|error| error.inside(&format!("attribute \"{name}\"")))
@@ -215,14 +246,46 @@ fn check(from: &Type, to: &Type) -> Result<(), ConvertError> {
     }
 }
 
-/// The type of what an unknown value of type `from` becomes.
+fn check_elements(kinds: &[Type], element: &Type, to: &Type) -> Result<(), ConvertError> {
+    if *element == Type::Dynamic && !kinds.is_empty() && element_type(kinds).is_none() {
+        return Err(ConvertError::required(to));
+    }
+    kinds.iter().try_for_each(|kind| check(kind, element))
+}
+
+fn kinds_of(attributes: &BTreeMap<Arc<str>, AttributeType>) -> Vec<Type> {
+    attributes.values().map(|attribute| attribute.kind.clone()).collect()
+}
+
+/// The type of what an unknown value or a null of type `from` becomes: `to`, with what it leaves open taken of `from`.
 fn result_type(from: &Type, to: &Type) -> Type {
+    let of_all = |kinds: &[Type], to: &Type| match unify(kinds) {
+        Some(kind) => result_type(&kind, to),
+        None => without_optional(to),
+    };
     match (from, to) {
+        (Type::Dynamic, to) => without_optional(to),
         (from, Type::Dynamic) => from.clone(),
         (Type::List(from) | Type::Set(from), Type::List(to)) => Type::list(result_type(from, to)),
         (Type::List(from) | Type::Set(from), Type::Set(to)) => Type::set(result_type(from, to)),
+        (Type::Tuple(items), Type::List(to)) => Type::list(of_all(items, to)),
+        (Type::Tuple(items), Type::Set(to)) => Type::set(of_all(items, to)),
+        (Type::Tuple(items), Type::Tuple(kinds)) => {
+            Type::tuple(items.iter().zip(kinds.iter()).map(|(item, kind)| result_type(item, kind)))
+        }
         (Type::Map(from), Type::Map(to)) => Type::map(result_type(from, to)),
-        _ => without_optional(to),
+        (Type::Object(attributes), Type::Map(to)) => Type::map(of_all(&kinds_of(attributes), to)),
+        (Type::Map(from), Type::Object(to)) => {
+            Type::object(to.iter().map(|(name, attribute)| (name.clone(), result_type(from, &attribute.kind))))
+        }
+        (Type::Object(from), Type::Object(to)) => Type::object(to.iter().map(|(name, attribute)| {
+            let kind = match from.get(name) {
+                Some(own) => result_type(&own.kind, &attribute.kind),
+                None => without_optional(&attribute.kind),
+            };
+            (name.clone(), kind)
+        })),
+        (_, to) => without_optional(to),
     }
 }
 
@@ -241,108 +304,25 @@ pub fn without_optional(kind: &Type) -> Type {
     }
 }
 
-/// Finds the type to which all these can be converted; none if there is none.
-#[must_use]
-pub fn unify(kinds: &[Type]) -> Option<Type> {
-    let first = kinds.first()?;
-    if kinds.iter().all(|kind| kind == first) {
-        return Some(first.clone());
-    }
-    if kinds.contains(&Type::Dynamic) {
-        return Some(Type::Dynamic);
-    }
-    let all = |is_kind: fn(&Type) -> bool| kinds.iter().all(is_kind);
-    if all(Type::is_primitive) {
-        return kinds.contains(&Type::String).then_some(Type::String);
-    }
-    if all(|kind| matches!(kind, Type::Map(_) | Type::Object(_))) {
-        return unify_named(kinds);
-    }
-    if all(|kind| matches!(kind, Type::Set(_))) {
-        return unify(&inner(kinds)).map(Type::set);
-    }
-    if all(|kind| matches!(kind, Type::List(_) | Type::Set(_) | Type::Tuple(_))) {
-        return unify_ordered(kinds);
-    }
-    None
-}
-
-fn unify_named(kinds: &[Type]) -> Option<Type> {
-    let objects: Option<Vec<&BTreeMap<Arc<str>, AttributeType>>> = kinds
-        .iter()
-        .map(|kind| match kind {
-            Type::Object(attributes) => Some(attributes.as_ref()),
-            _ => None,
-        })
-        .collect();
-    if let Some(objects) = objects {
-        let names: BTreeSet<&Arc<str>> = objects.iter().flat_map(|object| object.keys()).collect();
-        if objects.iter().all(|object| object.len() == names.len()) {
-            let mut attributes = Vec::new();
-            for name in names {
-                let kinds: Vec<Type> = objects.iter().map(|object| object[name].kind.clone()).collect();
-                attributes.push((name.clone(), unify(&kinds)?));
-            }
-            return Some(Type::object(attributes));
-        }
-    }
-    unify(&inner(kinds)).map(Type::map)
-}
-
-fn unify_ordered(kinds: &[Type]) -> Option<Type> {
-    let tuples: Option<Vec<&Arc<[Type]>>> = kinds
-        .iter()
-        .map(|kind| match kind {
-            Type::Tuple(items) => Some(items),
-            _ => None,
-        })
-        .collect();
-    if let Some(tuples) = tuples
-        && tuples.iter().all(|items| items.len() == tuples[0].len())
-    {
-        let mut items = Vec::new();
-        for index in 0..tuples[0].len() {
-            let kinds: Vec<Type> = tuples.iter().map(|items| items[index].clone()).collect();
-            items.push(unify(&kinds)?);
-        }
-        return Some(Type::tuple(items));
-    }
-    unify(&inner(kinds)).map(Type::list)
-}
-
-/// The types of all elements of some collections and structures.
-fn inner(kinds: &[Type]) -> Vec<Type> {
-    kinds
-        .iter()
-        .flat_map(|kind| match kind {
-            Type::List(element) | Type::Set(element) | Type::Map(element) => vec![element.as_ref().clone()],
-            Type::Tuple(items) => items.to_vec(),
-            Type::Object(attributes) => attributes.values().map(|attribute| attribute.kind.clone()).collect(),
-            other => vec![other.clone()],
-        })
-        .collect()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn types_that_have_one_in_common() {
-        let tuple = |kinds: &[Type]| Type::tuple(kinds.iter().cloned());
-        for (kinds, expected) in [
-            (vec![Type::Number, Type::String], Some(Type::String)),
-            (vec![Type::Number, Type::Bool], None),
-            (vec![Type::Number, Type::Dynamic], Some(Type::Dynamic)),
-            (vec![tuple(&[Type::Number, Type::Number]), tuple(&[Type::Number])], Some(Type::list(Type::Number))),
-            (
-                vec![Type::object([(Arc::from("a"), Type::Number)]), Type::object([(Arc::from("b"), Type::Number)])],
-                Some(Type::map(Type::Number)),
-            ),
-            (vec![Type::list(Type::Bool), Type::String], None),
-        ] {
-            assert_eq!(unify(&kinds), expected, "{kinds:?}");
-        }
+    fn what_is_empty_or_unknown_is_converted_by_its_type() {
+        let (text, open) = (Type::String, Type::list(Type::Dynamic));
+        let none = Value::list(text.clone(), []);
+        assert_eq!(convert(&none, &open), Ok(none.clone()));
+        assert_eq!(convert(&none, &Type::set(Type::Dynamic)), Ok(Value::set(text.clone(), [])));
+        assert!(convert(&none, &Type::list(open.clone())).is_err());
+        let object = Type::object([(Arc::from("a"), Type::Number), (Arc::from("b"), text.clone())]);
+        let map = Type::map(text.clone());
+        assert_eq!(convert(&Value::Null(object.clone()), &Type::map(Type::Dynamic)), Ok(Value::Null(map.clone())));
+        assert_eq!(convert(&Value::Unknown(object), &map), Ok(Value::Unknown(map)));
+        let mixed = Type::tuple([Type::Number, Type::Bool]);
+        assert!(convert(&Value::Unknown(mixed), &open).is_err());
+        let partly = Value::set(text.clone(), [Value::string("a"), Value::Unknown(text.clone())]);
+        assert_eq!(convert(&partly, &open), Ok(Value::Unknown(Type::list(text))));
     }
 
     #[test]

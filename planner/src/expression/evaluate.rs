@@ -4,6 +4,7 @@
 //! | --- | --- |
 //! | `access.rs` | names, attributes, elements, splats |
 //! | `operators.rs` | operators and conditionals |
+//! | `logical.rs` | `||` and `&&` |
 //! | `iteration.rs` | `for` in lists, objects and templates |
 //! | `template.rs` | texts with values in them |
 //! | `call.rs` | functions, and those that take their arguments unevaluated |
@@ -13,6 +14,7 @@
 mod access;
 mod call;
 mod iteration;
+mod logical;
 mod operators;
 mod template;
 

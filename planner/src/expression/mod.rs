@@ -5,7 +5,8 @@
 //! | `number.rs` | numbers of 512 bits |
 //! | `types.rs` | the types that values have |
 //! | `value.rs` | values: known, null, or not known yet |
-//! | `convert.rs` | conversion to a type, and the type that several have in common |
+//! | `convert.rs` | conversion to a type |
+//! | `unify.rs` | the type that several have in common |
 //! | `type_expression.rs` | the language of types |
 //! | `references.rs` | which variables an expression uses |
 //! | `evaluate.rs`, `evaluate/` | from expressions to values |
@@ -25,4 +26,5 @@ pub mod references;
 pub mod scope;
 pub mod type_expression;
 pub mod types;
+pub mod unify;
 pub mod value;

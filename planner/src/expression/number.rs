@@ -36,13 +36,16 @@ impl Number {
     /// Positive infinity, which a division by zero gives.
     pub const INFINITY: Self = Self(Repr::Infinity { is_negative: false });
 
-    /// Reads digits, perhaps with a sign, a point and an exponent; none if the text is no number.
+    /// Reads digits, perhaps with a sign, a point and an exponent, or `Inf`; none if the text is no number.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         let (is_negative, text) = match text.strip_prefix('-') {
             Some(rest) => (true, rest),
             None => (false, text.strip_prefix('+').unwrap_or(text)),
         };
+        if matches!(text, "Inf" | "inf") {
+            return Some(Self(Repr::Infinity { is_negative }));
+        }
         let (mantissa, exponent) = match text.find(['e', 'E']) {
             Some(at) => (&text[..at], text[at + 1..].parse::<i64>().ok()?),
             None => (text, 0),
@@ -188,6 +191,7 @@ impl Number {
         match &self.0 {
             // A shift to the right rounds down, for negative numbers too.
             Repr::Big { mantissa, exponent } if *exponent < 0 => Self::rounded(mantissa >> exponent.unsigned_abs(), 0),
+            Repr::NegativeZero => Self::from(0_i64),
             _ => self.clone(),
         }
     }
@@ -216,6 +220,9 @@ impl Number {
         {
             return Some(Self(Repr::Small(sum)));
         }
+        if self.0 == Repr::NegativeZero && other.0 == Repr::NegativeZero {
+            return Some(self.clone());
+        }
         match (self.parts(), other.parts()) {
             (Some((left, left_exponent)), Some((right, right_exponent))) => {
                 let exponent = left_exponent.min(right_exponent);
@@ -231,9 +238,6 @@ impl Number {
     /// Subtracts; none for infinities of one sign.
     #[must_use]
     pub fn minus(&self, other: &Self) -> Option<Self> {
-        if other.is_zero() {
-            return Some(self.clone());
-        }
         self.plus(&other.negated())
     }
 
@@ -278,20 +282,21 @@ impl Number {
         }
     }
 
-    /// Returns what a division that gives a whole number leaves, with the sign of this one; none for infinities and
-    /// a division by zero.
+    /// Returns what a division that gives a whole number leaves, with the sign of this one; the number itself if it is
+    /// divided by zero, as in Packer; none for infinities.
     #[must_use]
     pub fn remainder(&self, other: &Self) -> Option<Self> {
-        if other.is_zero() {
+        if self.is_infinite() || other.is_infinite() {
             return None;
+        }
+        if other.is_zero() {
+            return Some(self.clone());
         }
         if let (Repr::Small(left), Repr::Small(right)) = (&self.0, &other.0) {
             return Some(Self(Repr::Small(left.checked_rem(*right).unwrap_or(0))));
         }
-        let ((left, left_exponent), (right, right_exponent)) = (self.parts()?, other.parts()?);
-        let exponent = left_exponent.min(right_exponent);
-        let aligned = |mantissa: BigInt, from: i64| mantissa << (from - exponent).unsigned_abs();
-        Some(Self::rounded(aligned(left, left_exponent) % aligned(right, right_exponent), exponent))
+        // The quotient is rounded before its fraction goes, so that 0.3 holds 0.1 three times.
+        self.minus(&self.divided_by(other)?.truncated().times(other)?)
     }
 
     fn has_sign(&self) -> bool {
@@ -562,6 +567,15 @@ mod tests {
         assert_eq!(Number::INFINITY.minus(&Number::INFINITY), None);
         assert_eq!(number("-5").remainder(&number("3")), Some(number("-2")));
         assert_eq!(number("5.5").remainder(&number("2")), Some(number("1.5")));
+        assert_eq!(number("0.3").remainder(&number("0.0000001")), Some(number("0")));
+        assert_eq!(number("12.5").remainder(&number("-0")), Some(number("12.5")));
+        assert_eq!(number("1e30").remainder(&number("7")), Some(number("1")));
+        assert_eq!(number(&i64::MIN.to_string()).remainder(&number("-1")), Some(number("0")));
+        assert_eq!(number("0").remainder(&Number::INFINITY), None);
+        assert_eq!(number("-0").minus(&number("-0")), Some(number("0")));
+        assert_eq!(number("-0").plus(&number("-0")), Some(number("-0")));
+        assert_eq!(number("-0").minus(&number("0")), Some(number("-0")));
+        assert_eq!(number("-Inf"), Number::INFINITY.negated());
         assert_eq!(number("-1.1").floor(), number("-2"));
         assert_eq!(number("-1.1").ceil(), number("-1"));
         assert_eq!(number("0.5").to_f64().to_bits(), 0.5_f64.to_bits());

@@ -123,7 +123,7 @@ impl Value {
         Self::Set(element, items.into())
     }
 
-    /// Compares for the order in a set: texts by code point, numbers by value, false before true.
+    /// Compares for the order in a set: texts by code point, numbers by value, false before true, null last.
     fn order(&self, other: &Self) -> Ordering {
         match (self, other) {
             (Self::String(left), Self::String(right)) => left.cmp(right),
@@ -154,13 +154,13 @@ impl Value {
 
     fn rank(&self) -> u8 {
         match self {
-            Self::Null(_) => 0,
             Self::Bool(_) => 1,
             Self::Number(_) => 2,
             Self::String(_) => 3,
             Self::List(..) | Self::Set(..) | Self::Tuple(_) => 4,
             Self::Map(..) | Self::Object(_) => 5,
             Self::Unknown(_) => 6,
+            Self::Null(_) => 7,
         }
     }
 
@@ -203,7 +203,8 @@ impl Value {
 
     fn is_equal(&self, other: &Self) -> Option<bool> {
         match (self, other) {
-            (Self::Unknown(left), Self::Unknown(right)) => may_be_equal(left, right),
+            // Both may be null, and null is equal to null whatever its type.
+            (Self::Unknown(_), Self::Unknown(_)) => None,
             (Self::Unknown(kind), known) | (known, Self::Unknown(kind)) => match known {
                 Self::Null(_) => None,
                 known => may_be_equal(kind, &known.kind()),
@@ -213,6 +214,12 @@ impl Value {
             (Self::Bool(left), Self::Bool(right)) => Some(left == right),
             (Self::Number(left), Self::Number(right)) => Some(left.compare(right).is_eq()),
             (Self::String(left), Self::String(right)) => Some(left == right),
+            // Which of its elements are the same is not known either.
+            (Self::Set(left, _), Self::Set(right, _))
+                if left == right && !(self.is_wholly_known() && other.is_wholly_known()) =>
+            {
+                None
+            }
             (Self::List(left_kind, left), Self::List(right_kind, right))
             | (Self::Set(left_kind, left), Self::Set(right_kind, right)) => {
                 if left_kind != right_kind || left.len() != right.len() {

@@ -163,6 +163,9 @@ impl Evaluator<'_> {
         if key.is_null() {
             return self.fail(INVALID, "invalid index: the key is null", span, "is null");
         }
+        if *key == Value::DYNAMIC {
+            return Value::DYNAMIC;
+        }
         match collection.kind() {
             Type::Dynamic => Value::DYNAMIC,
             Type::List(_) | Type::Tuple(_) => self.position(collection, key, span),
@@ -286,8 +289,10 @@ impl Evaluator<'_> {
                     .collect();
                 Value::Unknown(Type::tuple(items))
             }
+            // Perhaps null, and then nothing is taken of it.
+            Value::Unknown(Type::Dynamic) => Value::DYNAMIC,
             Value::Unknown(_) => {
-                // Whether it is one or many is not known; what is taken of each is checked all the same.
+                // Whether it is one or none is not known; what is taken of it is checked all the same.
                 self.splat_item = Some(source.clone());
                 self.expression(&splat.each);
                 Value::DYNAMIC

@@ -87,7 +87,7 @@ impl Evaluator<'_> {
         let last = values.pop()?;
         match &last {
             Value::List(_, items) | Value::Set(_, items) | Value::Tuple(items) => values.extend(items.iter().cloned()),
-            Value::Unknown(_) => return None,
+            Value::Unknown(Type::Dynamic | Type::List(_) | Type::Set(_) | Type::Tuple(_)) => return None,
             other => {
                 let span = call.arguments.last().map_or(call.name.span, |argument| argument.span);
                 let message = if other.is_null() {

@@ -111,7 +111,21 @@ impl Evaluator<'_> {
         if self.problems.errors_found() > errors {
             return false;
         }
-        let Some(turns) = self.turns(&collection, inner.collection.span) else { return false };
+        let turns = self.turns(&collection, inner.collection.span);
+        if self.problems.errors_found() > errors {
+            return false;
+        }
+        // A condition that can hold for no element is wrong even while there are none.
+        if let Some(condition) = &inner.condition
+            && turns.as_ref().is_none_or(Vec::is_empty)
+        {
+            let any = (Value::DYNAMIC, Value::DYNAMIC);
+            self.turn(&any, inner.key_variable.as_ref(), &inner.value_variable, |side| side.condition(condition));
+            if self.problems.errors_found() > errors {
+                return false;
+            }
+        }
+        let Some(turns) = turns else { return false };
         let mut is_known = true;
         for turn in &turns {
             let result = self.turn(turn, inner.key_variable.as_ref(), &inner.value_variable, |side| {

@@ -2,12 +2,13 @@
 
 use super::Evaluator;
 use crate::diagnostic::Diagnostic;
-use crate::expression::convert::{convert, unify};
+use crate::expression::convert::convert;
 use crate::expression::types::Type;
+use crate::expression::unify::unify;
 use crate::expression::value::Value;
 use crate::hcl::ast::{Binary, BinaryOperator, BinaryStep, Conditional, Unary, UnaryOperator};
 
-const INVALID_OPERAND: &str = "rpk::hcl::invalid_operand";
+pub(super) const INVALID_OPERAND: &str = "rpk::hcl::invalid_operand";
 
 impl Evaluator<'_> {
     pub(super) fn unary(&mut self, unary: &Unary) -> Value {
@@ -46,11 +47,14 @@ impl Evaluator<'_> {
     }
 
     pub(super) fn binary(&mut self, binary: &Binary) -> Value {
+        // Operators of one precedence stand together, so none of the others can follow.
+        if binary.rest.iter().all(|step| matches!(step.operator, BinaryOperator::Or | BinaryOperator::And)) {
+            return self.logical(binary);
+        }
         let mut left = self.expression(&binary.first);
         let mut left_span = binary.first.span;
         for step in &binary.rest {
             left = match step.operator {
-                BinaryOperator::Or | BinaryOperator::And => self.logical(&left, left_span, step),
                 BinaryOperator::Equal | BinaryOperator::NotEqual => {
                     let right = self.expression(&step.operand);
                     match (left.equals(&right), step.operator) {
@@ -63,32 +67,6 @@ impl Evaluator<'_> {
             left_span = left_span.to(step.operand.span);
         }
         left
-    }
-
-    fn logical(&mut self, left: &Value, left_span: crate::hcl::Span, step: &BinaryStep) -> Value {
-        // `true || x` and `false && x` are decided, whatever is wrong with x.
-        let decides = step.operator == BinaryOperator::Or;
-        let errors = self.problems.errors_found();
-        let left = self.flag(left, left_span, errors);
-        if left == Some(Value::Bool(decides)) {
-            return Value::Bool(decides);
-        }
-        let errors = self.problems.errors_found();
-        let right = self.expression(&step.operand);
-        let right = self.flag(&right, step.operand.span, errors);
-        match (left, right) {
-            (_, Some(Value::Bool(flag))) if flag == decides => Value::Bool(decides),
-            (Some(Value::Bool(_)), Some(Value::Bool(_))) => Value::Bool(!decides),
-            _ => Value::Unknown(Type::Bool),
-        }
-    }
-
-    /// Takes an operand for true or false; null counts as false, as in Packer.
-    fn flag(&mut self, value: &Value, span: crate::hcl::Span, errors_before: usize) -> Option<Value> {
-        if value.is_null() && self.problems.errors_found() == errors_before {
-            return Some(Value::Bool(false));
-        }
-        self.operand(value, &Type::Bool, span, errors_before)
     }
 
     fn arithmetic(&mut self, left: &Value, left_span: crate::hcl::Span, step: &BinaryStep) -> Value {
@@ -144,6 +122,8 @@ impl Evaluator<'_> {
             Some(otherwise.kind())
         } else if is_null(&otherwise) {
             Some(then.kind())
+        } else if [then.kind(), otherwise.kind()].contains(&Type::Dynamic) {
+            Some(Type::Dynamic)
         } else {
             unify(&[then.kind(), otherwise.kind()])
         };

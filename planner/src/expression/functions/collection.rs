@@ -9,9 +9,10 @@ use super::{
     Fault, Function, Outcome, Parameter, Type, Unknowns, Value, function, kinds, nullable, parameter, results, text,
     texts, whole,
 };
-use crate::expression::convert::{convert, unify};
+use crate::expression::convert::convert;
 use crate::expression::number::Number;
 use crate::expression::scope::Host;
+use crate::expression::unify::unify;
 
 const LIST: Parameter = parameter("list", kinds::any);
 const VALUE: Parameter = parameter("value", kinds::any);

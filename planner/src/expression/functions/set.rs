@@ -1,8 +1,9 @@
 //! Functions of sets.
 
 use super::{Fault, Function, Outcome, Parameter, Type, Value, function, kinds, parameter, results};
-use crate::expression::convert::{convert, unify};
+use crate::expression::convert::convert;
 use crate::expression::scope::Host;
+use crate::expression::unify::unify;
 
 const FIRST: Parameter = parameter("first_set", kinds::set);
 const OTHERS: Parameter = parameter("other_sets", kinds::set);
