@@ -8,6 +8,7 @@ mod files;
 mod input;
 mod prompt;
 mod report;
+mod revision;
 
 use std::process::ExitCode;
 

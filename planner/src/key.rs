@@ -350,7 +350,7 @@ fn contents(node: &Node, facts: Option<&NodeFacts>, sink: &mut dyn Sink) {
 }
 
 /// Digests a text that must not be shown, so that without the secret no guess can be checked.
-fn keyed(secret: &[u8; 32], text: &str) -> String {
+pub(crate) fn keyed(secret: &[u8; 32], text: &str) -> String {
     let inner = Sha256::new().chain_update(secret).chain_update(text).finalize();
     let outer = Sha256::new().chain_update(secret).chain_update(inner).finalize();
     outer[..16].iter().fold(String::with_capacity(32), |mut hex, byte| {

@@ -12,6 +12,7 @@ use rpk_runtime::registry::Registry;
 use tokio::task::JoinHandle;
 
 use super::plan::decide;
+use super::saved::SavedPlan;
 use crate::cli::{self, ApplyArguments, Format};
 use crate::exit::Exit;
 use crate::prompt::{Nobody, Terminal};
@@ -20,19 +21,33 @@ use crate::{input, report};
 
 /// Runs what the plan says.
 pub fn run(arguments: &ApplyArguments) -> Exit {
-    let mut read = input::read(&arguments.template);
+    let screen = Screen::new(&arguments.output);
+    let saved = match SavedPlan::named(&arguments.template) {
+        Ok(saved) => saved,
+        Err(message) => {
+            screen.error(&message, None);
+            return Exit::Failure;
+        }
+    };
+    let template =
+        saved.as_ref().map_or_else(|| arguments.template.clone(), |saved| saved.arguments(&arguments.template));
+    let mut read = input::read(&template);
+    read.seed = saved.as_ref().map_or(read.seed, |saved| saved.seed);
+    let now = saved.as_ref().map_or_else(report::now_nanoseconds, SavedPlan::now_nanoseconds);
     let registry = Arc::new(Registry::default());
     read.warn_of_undeclared(arguments.warn_on_undeclared_var);
     read.ask_data_sources();
-    let graph = read.lower(&arguments.template, &registry, report::now_nanoseconds());
+    let graph = read.lower(&template, &registry, now);
     read.report_unasked(true);
-    let screen = Screen::new(&arguments.output);
     screen.note(read.note.as_deref());
     screen.diagnostics(&read.sources, &read.diagnostics);
     let Some(graph) = graph.filter(|_| !read.diagnostics.has_errors()) else {
         return Exit::Failure;
     };
-    let plan = decide(graph, &read.name);
+    let plan = decide(graph, &read.name, saved.as_ref().map_or(&[], SavedPlan::targets));
+    if saved.is_some_and(|saved| !saved.holds(&plan, &screen)) {
+        return Exit::Failure;
+    }
     if plan.summary().run == 0 {
         screen.error(
             "there is nothing to build",

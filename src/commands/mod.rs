@@ -1,5 +1,6 @@
 //! One file a command.
 
+mod against;
 mod apply;
 mod console;
 mod fix;
@@ -7,6 +8,7 @@ mod fmt;
 mod hcl2_upgrade;
 mod inspect;
 mod plan;
+mod saved;
 mod schema;
 mod validate;
 mod version;

@@ -7,25 +7,35 @@ use rpk_planner::render::{node_explanation, plan_dot, plan_json, plan_markdown, 
 use rpk_runtime::docker::describe_endpoint;
 use rpk_runtime::registry::Registry;
 
+use super::against;
+use super::saved::SavedPlan;
 use crate::cli::{
     DrawingFormat, ExplainArguments, GraphArguments, OutputArguments, PlanArguments, PlanFormat, TemplateArguments,
 };
 use crate::exit::Exit;
-use crate::report::{Screen, diagnostic, write_out};
+use crate::report::{Screen, write_out};
 use crate::{input, report};
 
 /// Prints what apply would do.
 pub fn run(arguments: &PlanArguments) -> Exit {
-    let Some(planned) = prepare(&arguments.template, &arguments.output, &arguments.target, arguments.offline) else {
+    let Some(planned) = prepare(&arguments.template, &arguments.output, &arguments.target, arguments.offline, None)
+    else {
         return Exit::Failure;
     };
+    if let Some(against) = &arguments.against {
+        return against::run(arguments, &planned, against);
+    }
     let plan = &planned.plan;
+    if let Some(path) = &arguments.out
+        && let Err(message) = SavedPlan::of(arguments, &planned).and_then(|saved| saved.write(path))
+    {
+        planned.screen.error(&message, None);
+        return Exit::Failure;
+    }
     match arguments.format {
         PlanFormat::Text => write_out(&plan_text(plan, planned.screen.is_coloured())),
         PlanFormat::Json => {
-            let read = &planned.read;
-            let diagnostics = read.diagnostics.iter().map(|found| diagnostic::json(&read.sources, found)).collect();
-            write_out(&plan_json(plan, env!("CARGO_PKG_VERSION"), diagnostics));
+            write_out(&plan_json(plan, env!("CARGO_PKG_VERSION"), against::diagnostics(&planned)));
         }
         PlanFormat::Markdown => write_out(&plan_markdown(plan)),
     }
@@ -36,7 +46,7 @@ pub fn run(arguments: &PlanArguments) -> Exit {
 
 /// Draws the graph.
 pub fn graph(arguments: &GraphArguments) -> Exit {
-    let Some(planned) = prepare(&arguments.template, &arguments.output, &[], false) else {
+    let Some(planned) = prepare(&arguments.template, &arguments.output, &[], false, None) else {
         return Exit::Failure;
     };
     write_out(&match arguments.format {
@@ -49,7 +59,7 @@ pub fn graph(arguments: &GraphArguments) -> Exit {
 
 /// Explains one node.
 pub fn explain(arguments: &ExplainArguments) -> Exit {
-    let Some(planned) = prepare(&arguments.template, &arguments.output, &[], false) else {
+    let Some(planned) = prepare(&arguments.template, &arguments.output, &[], false, None) else {
         return Exit::Failure;
     };
     let found = find(&planned.plan.graph, &arguments.node, &planned.screen);
@@ -61,45 +71,63 @@ pub fn explain(arguments: &ExplainArguments) -> Exit {
 }
 
 /// A plan with what it was made from.
-struct Planned {
-    read: input::Read,
-    screen: Screen,
-    plan: Plan,
+pub struct Planned {
+    /// The template, and what was found on the way.
+    pub read: input::Read,
+    /// Where problems are shown.
+    pub screen: Screen,
+    /// The instant of all time functions: Unix nanoseconds.
+    pub now_nanoseconds: i128,
+    /// The plan.
+    pub plan: Plan,
 }
 
-fn prepare(
+/// Makes a plan; one to compare another with is made at the same time, and need not have all targets.
+pub fn prepare(
     template: &TemplateArguments,
     output: &OutputArguments,
     targets: &[String],
     is_offline: bool,
+    beside: Option<&Planned>,
 ) -> Option<Planned> {
     let mut read = input::read(template);
     if !is_offline {
         read.ask_data_sources();
     }
-    let graph = read.lower(template, &Registry::default(), report::now_nanoseconds());
+    read.seed = beside.map_or(read.seed, |other| other.read.seed);
+    let now_nanoseconds = beside.map_or_else(report::now_nanoseconds, |other| other.now_nanoseconds);
+    let graph = read.lower(template, &Registry::default(), now_nanoseconds);
     read.report_unasked(false);
     let screen = Screen::new(output);
     screen.note(read.note.as_deref());
     screen.diagnostics(&read.sources, &read.diagnostics);
     let graph = graph?;
-    let targets = targets.iter().map(|name| find(&graph, name, &screen)).collect::<Option<Vec<NodeId>>>()?;
+    let targets = if beside.is_some() {
+        targets.iter().filter_map(|name| node_named(&graph, name)).collect()
+    } else {
+        targets.iter().map(|name| find(&graph, name, &screen)).collect::<Option<Vec<NodeId>>>()?
+    };
     let plan = decide_with(graph, Options { template: read.name.clone(), targets, ..Options::default() });
-    Some(Planned { read, screen, plan })
+    Some(Planned { read, screen, now_nanoseconds, plan })
+}
+
+fn node_named(graph: &Graph, name: &str) -> Option<NodeId> {
+    graph.nodes().find(|node| node.id.as_str() == name).map(|node| node.id.clone())
 }
 
 /// Finds a node by the name that the user gave; complains if there is none.
 fn find(graph: &Graph, name: &str, screen: &Screen) -> Option<NodeId> {
-    let found = graph.nodes().find(|node| node.id.as_str() == name).map(|node| node.id.clone());
+    let found = node_named(graph, name);
     if found.is_none() {
         screen.error(&format!("there is no node `{name}`"), Some("`rpk plan` lists all nodes of a template"));
     }
     found
 }
 
-/// Decides on a graph, for `plan` and `apply` alike.
-pub fn decide(graph: Graph, template: &str) -> Plan {
-    decide_with(graph, Options { template: template.to_owned(), ..Options::default() })
+/// Decides on a graph, for `plan` and `apply` alike. Targets that it does not have count for nothing.
+pub fn decide(graph: Graph, template: &str, targets: &[String]) -> Plan {
+    let targets = targets.iter().filter_map(|name| node_named(&graph, name)).collect();
+    decide_with(graph, Options { template: template.to_owned(), targets, ..Options::default() })
 }
 
 fn decide_with(graph: Graph, options: Options) -> Plan {

@@ -6,33 +6,47 @@
 //! | `reason.rs` | why an action was chosen, as data and in words |
 //! | `decide.rs` | the decision on every node |
 //! | `changes.rs` | which inputs of a node are others than last time |
+//! | `record.rs` | a plan as data that is saved and compared |
+//! | `compare.rs` | what a change does to a plan |
+//! | `departures.rs` | why a saved plan must not be run any more |
 //!
 //! A plan is plain data: it is printed, compared in code review and run. Apply runs what the plan says and nothing
 //! else, so every choice is made here.
 
 mod changes;
+mod compare;
 mod decide;
+mod departures;
 mod index;
 mod reason;
+mod record;
 
 use std::fmt;
 use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
 
 use crate::catalog::Caching;
 use crate::graph::{Graph, Node, NodeId};
 use crate::key::{self, CacheKey, Facts, Input, NodeFacts, Subject};
 pub use changes::changes;
+pub use compare::{Comparison, Difference, NodeDifference, compare};
+pub use departures::departures;
 pub use index::{CacheIndex, EmptyIndex, LastRun, Stored, StoredState};
 pub use reason::{Change, Reason};
+pub use record::{NodeRecord, PlanRecord};
 
 /// What is done with a node.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Action {
     /// It is run.
     Run,
     /// Its stored result stands in for running it.
+    #[serde(rename = "cached")]
     Reuse,
     /// It is left out.
+    #[serde(rename = "skipped")]
     Skip,
     /// It is run or its result reused, depending on what another node will give.
     Unknown,
@@ -48,6 +62,12 @@ impl Action {
             Self::Skip => "skipped",
             Self::Unknown => "unknown",
         }
+    }
+
+    /// Finds an action by its word.
+    #[must_use]
+    pub fn from_word(word: &str) -> Option<Self> {
+        [Self::Run, Self::Reuse, Self::Skip, Self::Unknown].into_iter().find(|action| action.word() == word)
     }
 }
 

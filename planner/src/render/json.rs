@@ -126,7 +126,7 @@ fn inputs_json(plan: &Plan, step: &Step<'_>) -> Json {
     Json::Object(inputs.into_iter().map(|input| (input.path, value_json(plan, &input.value))).collect())
 }
 
-fn change_json(plan: &Plan, change: &Change) -> Json {
+pub(super) fn change_json(plan: &Plan, change: &Change) -> Json {
     let value = |value: &Option<InputValue>| value.as_ref().map_or(Json::Null, |value| value_json(plan, value));
     json!({ "input": change.input, "before": value(&change.before), "after": value(&change.after) })
 }

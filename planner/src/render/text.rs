@@ -123,6 +123,6 @@ fn span(time: Duration) -> String {
     }
 }
 
-fn width(text: &str) -> usize {
+pub(super) fn width(text: &str) -> usize {
     text.chars().count()
 }
