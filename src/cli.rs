@@ -137,6 +137,9 @@ pub struct PlanArguments {
     /// revision of the template's Git repository
     #[arg(long, value_name = "FILE|REVISION", allow_hyphen_values = true)]
     pub against: Option<String>,
+    /// How many builds may run at a time when the run's length is estimated; 0 means all
+    #[arg(long, value_name = "N", default_value_t = 0, allow_negative_numbers = true)]
+    pub parallel_builds: i64,
     /// Ask nobody: the values of data sources are not known then
     #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_value = "false", default_missing_value = "true", action = ArgAction::Set, value_parser = boolean)]
     pub offline: bool,

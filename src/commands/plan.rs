@@ -18,10 +18,11 @@ use crate::{input, report};
 
 /// Prints what apply would do.
 pub fn run(arguments: &PlanArguments) -> Exit {
-    let Some(planned) = prepare(&arguments.template, &arguments.output, &arguments.target, arguments.offline, None)
+    let Some(mut planned) = prepare(&arguments.template, &arguments.output, &arguments.target, arguments.offline, None)
     else {
         return Exit::Failure;
     };
+    planned.plan.parallel_builds = usize::try_from(arguments.parallel_builds).ok().filter(|count| *count > 0);
     if let Some(against) = &arguments.against {
         return against::run(arguments, &planned, against);
     }

@@ -120,7 +120,7 @@ pub fn compare(before: &PlanRecord, after: &PlanRecord) -> Comparison {
     for node in &after.nodes {
         let was = old.get(node.id.as_str()).copied();
         let difference = match was {
-            None => Some(Difference::Added),
+            None => node.takes_part.then_some(Difference::Added),
             Some(was) => difference(was, node, before.is_whole, &differs),
         };
         let Some(difference) = difference else { continue };
@@ -143,7 +143,7 @@ pub fn compare(before: &PlanRecord, after: &PlanRecord) -> Comparison {
             reason: node.reason.clone(),
         });
     }
-    let gone = before.nodes.iter().filter(|node| !new.contains(node.id.as_str()));
+    let gone = before.nodes.iter().filter(|node| node.takes_part && !new.contains(node.id.as_str()));
     nodes.extend(gone.map(|node| NodeDifference {
         id: node.id.clone(),
         title: node.title.clone(),
@@ -161,12 +161,13 @@ fn difference(
     is_whole: bool,
     differs: &HashMap<&str, &str>,
 ) -> Option<Difference> {
-    match (was.action == Action::Skip, node.action == Action::Skip) {
-        (true, false) => return Some(Difference::Included),
-        (false, true) => return Some(Difference::Excluded),
-        // What the JSON form tells of such a node cannot be compared.
-        (true, true) if !is_whole => return None,
-        _ => {}
+    match (was.takes_part, node.takes_part) {
+        (false, true) => return Some(Difference::Included),
+        (true, false) => return Some(Difference::Excluded),
+        (false, false) => return None,
+        // What the JSON form tells of the inputs of such a node cannot be compared.
+        (true, true) if !is_whole && node.action == Action::Skip => return None,
+        (true, true) => {}
     }
     let own = own_changes(was, node);
     if !own.is_empty() {

@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 
-use super::{Action, Plan, Step};
+use super::{Action, Plan, Reason, Step};
 use crate::graph::{Edge, Node};
 use crate::key::{CacheKey, Input, InputValue, keyed};
 
@@ -35,6 +35,8 @@ pub struct NodeRecord {
     pub id: String,
     /// What it does, in a line for people.
     pub title: String,
+    /// Whether it is a part of the run, be it only in the case of a failure.
+    pub takes_part: bool,
     /// What was to be done with it.
     pub action: Action,
     /// The reason's code.
@@ -104,6 +106,7 @@ impl Plan {
         NodeRecord {
             id: node.id.to_string(),
             title: redactor.redact(&node.title),
+            takes_part: step.action != Action::Skip || *step.reason == Reason::OnlyAfterFailure,
             action: step.action,
             code: step.reason.code().to_owned(),
             reason: redactor.redact(&step.reason.text()),
@@ -140,6 +143,7 @@ impl PlanRecord {
             Some(NodeRecord {
                 id: text(node, "id")?,
                 title: text(node, "title")?,
+                takes_part: node.get("action")? != "skipped" || node.get("kind")? == "error-cleanup",
                 action: Action::from_word(node.get("action")?.as_str()?)?,
                 code: text(reason, "code")?,
                 reason: text(reason, "text")?,

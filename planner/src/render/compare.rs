@@ -5,8 +5,8 @@ use std::fmt::Write as _;
 use serde::Serialize;
 use serde_json::Value as Json;
 
-use super::diagram::escape;
-use super::json::change_json;
+use super::json::ChangeDocument;
+use super::markup::{code, literal, words};
 use super::text::{change_line, width};
 use crate::plan::{Action, Change, Comparison, Difference, NodeDifference, Plan};
 
@@ -49,14 +49,9 @@ pub fn comparison_text(plan: &Plan, comparison: &Comparison, against: &str, colo
 /// Writes a comparison as Markdown.
 #[must_use]
 pub fn comparison_markdown(plan: &Plan, comparison: &Comparison, against: &str) -> String {
-    let cell = |text: &str| escape(&plan.graph.redactor.redact(text)).replace('|', "&#124;");
-    let name = |text: &str| text.replace('`', "'");
-    let mut out = format!(
-        "### Changes of `{}` against `{}`\n\n**{}**\n",
-        name(&plan.template),
-        name(against),
-        sentence(comparison)
-    );
+    let cell = |text: &str| words(&plan.graph.redactor.redact(text));
+    let mut out =
+        format!("### Changes of {} against {}\n\n**{}**\n", code(&plan.template), code(against), sentence(comparison));
     if !comparison.is_whole {
         let _ = writeln!(out, "\n{PARTIAL}");
     }
@@ -68,7 +63,7 @@ pub fn comparison_markdown(plan: &Plan, comparison: &Comparison, against: &str) 
             out,
             "| {} | {} | {} | {} |",
             node.difference.word(),
-            cell(&node.id),
+            code(&node.id),
             cell(&node.title),
             cell(&consequence(node))
         );
@@ -77,9 +72,9 @@ pub fn comparison_markdown(plan: &Plan, comparison: &Comparison, against: &str) 
     if !changed.is_empty() {
         out.push_str("\n<details><summary>What changed</summary>\n\n");
         for node in changed {
-            let _ = writeln!(out, "- {}", cell(&node.id));
+            let _ = writeln!(out, "- {}", code(&node.id));
             for change in changes(node) {
-                let _ = writeln!(out, "  - {}", cell(change_line(plan, change).trim()));
+                let _ = writeln!(out, "  - {}", literal(change_line(plan, change).trim()));
             }
         }
         out.push_str("\n</details>\n");
@@ -105,7 +100,7 @@ struct NodeDocument<'a> {
     title: String,
     difference: &'static str,
     cause: Option<&'a str>,
-    changes: Vec<Json>,
+    changes: Vec<ChangeDocument>,
     before: Option<&'static str>,
     after: Option<&'static str>,
     reruns: bool,
@@ -140,7 +135,7 @@ pub fn comparison_json(
             Difference::Stale(cause) => Some(cause),
             _ => None,
         },
-        changes: changes(node).iter().map(|change| change_json(plan, change)).collect(),
+        changes: changes(node).iter().map(|change| ChangeDocument::new(plan, change)).collect(),
         before: node.before.map(Action::word),
         after: node.after.map(Action::word),
         reruns: node.runs(),

@@ -16,7 +16,7 @@ struct Document<'a> {
     engine: Option<&'a str>,
     variables: serde_json::Map<String, Json>,
     nodes: Vec<NodeDocument<'a>>,
-    summary: SummaryDocument,
+    summary: SummaryDocument<'a>,
     diagnostics: Vec<Json>,
 }
 
@@ -41,17 +41,19 @@ struct NodeDocument<'a> {
 struct ReasonDocument {
     code: &'static str,
     text: String,
-    changes: Vec<Json>,
+    changes: Vec<ChangeDocument>,
 }
 
 #[derive(Serialize)]
-struct SummaryDocument {
+struct SummaryDocument<'a> {
     total: usize,
     run: usize,
     cached: usize,
     skipped: usize,
     unknown: usize,
     estimate_s: Option<f64>,
+    parallel_builds: Option<usize>,
+    critical_path: Vec<&'a str>,
 }
 
 /// Writes a plan as JSON; `diagnostics` are those that came with it, already in their JSON form.
@@ -83,7 +85,7 @@ pub fn plan_json(plan: &Plan, rpk_version: &str, diagnostics: Vec<Json>) -> Stri
             reason: ReasonDocument {
                 code: step.reason.code(),
                 text: graph.redactor.redact(&step.reason.text()),
-                changes: step.reason.changes().iter().map(|change| change_json(plan, change)).collect(),
+                changes: step.reason.changes().iter().map(|change| ChangeDocument::new(plan, change)).collect(),
             },
             cacheable: step.is_cacheable(),
             // What is never looked up needs no key, and a key that anyone can compute would let guesses be checked.
@@ -93,6 +95,7 @@ pub fn plan_json(plan: &Plan, rpk_version: &str, diagnostics: Vec<Json>) -> Stri
         })
         .collect();
     let summary = plan.summary();
+    let estimate = plan.estimate();
     let document = Document {
         format_version: "1.0",
         rpk_version,
@@ -106,7 +109,13 @@ pub fn plan_json(plan: &Plan, rpk_version: &str, diagnostics: Vec<Json>) -> Stri
             cached: summary.cached,
             skipped: summary.skipped,
             unknown: summary.unknown,
-            estimate_s: summary.estimate.map(|estimate| estimate.as_secs_f64()),
+            estimate_s: estimate.as_ref().map(|estimate| estimate.wall.as_secs_f64()),
+            parallel_builds: plan.parallel_builds,
+            critical_path: estimate
+                .iter()
+                .flat_map(|estimate| &estimate.critical_path)
+                .map(crate::graph::NodeId::as_str)
+                .collect(),
         },
         diagnostics,
     };
@@ -126,9 +135,20 @@ fn inputs_json(plan: &Plan, step: &Step<'_>) -> Json {
     Json::Object(inputs.into_iter().map(|input| (input.path, value_json(plan, &input.value))).collect())
 }
 
-pub(super) fn change_json(plan: &Plan, change: &Change) -> Json {
-    let value = |value: &Option<InputValue>| value.as_ref().map_or(Json::Null, |value| value_json(plan, value));
-    json!({ "input": change.input, "before": value(&change.before), "after": value(&change.after) })
+/// What has become of an input.
+#[derive(Serialize)]
+pub(super) struct ChangeDocument {
+    input: String,
+    before: Json,
+    after: Json,
+}
+
+impl ChangeDocument {
+    pub(super) fn new(plan: &Plan, change: &Change) -> Self {
+        let value = |value: &Option<InputValue>| value.as_ref().map_or(Json::Null, |value| value_json(plan, value));
+        let input = plan.graph.redactor.redact(&change.input);
+        Self { input, before: value(&change.before), after: value(&change.after) }
+    }
 }
 
 fn value_json(plan: &Plan, value: &InputValue) -> Json {

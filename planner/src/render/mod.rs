@@ -7,6 +7,7 @@
 //! | `explain.rs` | people who ask about one node |
 //! | `json.rs` | scripts: the documented, versioned form |
 //! | `markdown.rs` | comments on pull requests |
+//! | `markup.rs` | texts of templates in Markdown |
 //! | `text.rs` | people: a terminal, a code review |
 
 mod compare;
@@ -14,6 +15,7 @@ mod diagram;
 mod explain;
 mod json;
 mod markdown;
+mod markup;
 mod text;
 
 pub use compare::{comparison_json, comparison_markdown, comparison_text};

@@ -3,8 +3,9 @@
 use std::fmt::Write as _;
 use std::time::Duration;
 
+use crate::graph::NodeId;
 use crate::key::InputValue;
-use crate::plan::{Action, Change, Plan, Step, Summary};
+use crate::plan::{Action, Change, Plan, Step};
 
 /// Marks up a piece of text; the plain form leaves it as it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -53,12 +54,16 @@ pub fn plan_text(plan: &Plan, coloured: bool) -> String {
             let _ = writeln!(out, "{}", paint(Tone::Faint, &line));
         }
     }
-    let _ = writeln!(out, "\n{}", summary_line(&plan.summary()));
+    let _ = writeln!(out, "\n{}", summary_line(plan));
+    if let Some(path) = critical_line(plan) {
+        let _ = writeln!(out, "{path}");
+    }
     out
 }
 
 /// Writes what a plan comes to.
-pub(super) fn summary_line(summary: &Summary) -> String {
+pub(super) fn summary_line(plan: &Plan) -> String {
+    let summary = plan.summary();
     let counts = [
         (true, summary.run, "to run"),
         (false, summary.cached, "cached"),
@@ -70,12 +75,26 @@ pub(super) fn summary_line(summary: &Summary) -> String {
         .filter(|(is_always, count, _)| *is_always || *count > 0)
         .map(|(_, count, word)| format!("{count} {word}"))
         .collect();
-    let estimate = summary
-        .estimate
-        .filter(|_| summary.run > 0)
-        .map_or_else(String::new, |takes| format!(", about {}", span(takes)));
+    let estimate = plan.estimate().map_or_else(String::new, |estimate| {
+        format!(", {} {}", if estimate.is_whole { "about" } else { "at least" }, span(estimate.wall))
+    });
     let nodes = if summary.total == 1 { "node" } else { "nodes" };
     format!("Plan: {} {nodes}, {}{estimate}", summary.total, counts.join(", "))
+}
+
+/// Names the nodes that a run has to wait for, if it is known how long they take and there are others.
+pub(super) fn critical_line(plan: &Plan) -> Option<String> {
+    let summary = plan.summary();
+    let estimate = plan.estimate()?;
+    let is_all = estimate.critical_path.len() >= summary.run + summary.unknown;
+    let ids: Vec<&str> = estimate.critical_path.iter().map(NodeId::as_str).collect();
+    let shown = match ids.as_slice() {
+        [first, _, middle @ .., last] if middle.len() > 2 => {
+            format!("{first} → … {} more … → {last}", middle.len() + 1)
+        }
+        _ => ids.join(" → "),
+    };
+    (!is_all).then(|| format!("Critical path: {shown} ({})", span(estimate.critical)))
 }
 
 /// Writes the line of one step: what is done, the node's name, what it does, why.
