@@ -1,15 +1,16 @@
 //! `rpk plan`, `rpk graph` and `rpk explain`: what apply would do, in several views.
 
+use std::sync::Arc;
+
 use rpk_planner::graph::{Graph, NodeId};
-use rpk_planner::key::NoFacts;
-use rpk_planner::plan::{EmptyIndex, Options, Plan, plan};
+use rpk_planner::plan::{Options, Plan};
 use rpk_planner::render::{node_explanation, plan_dot, plan_json, plan_markdown, plan_mermaid, plan_svg, plan_text};
-use rpk_runtime::docker::describe_endpoint;
 use rpk_runtime::registry::Registry;
 
 use crate::cli::{
     DrawingFormat, ExplainArguments, GraphArguments, OutputArguments, PlanArguments, PlanFormat, TemplateArguments,
 };
+use crate::decide::{self, Grounds};
 use crate::exit::Exit;
 use crate::report::{Screen, diagnostic, write_out};
 use crate::{input, report};
@@ -77,33 +78,29 @@ fn prepare(
     if !is_offline {
         read.ask_data_sources();
     }
-    let graph = read.lower(template, &Registry::default(), report::now_nanoseconds());
+    let registry = Arc::new(Registry::default());
+    let graph = read.lower(template, &registry, report::now_nanoseconds());
     read.report_unasked(false);
     let screen = Screen::new(output);
     screen.note(read.note.as_deref());
     screen.diagnostics(&read.sources, &read.diagnostics);
     let graph = graph?;
     let targets = targets.iter().map(|name| find(&graph, name, &screen)).collect::<Option<Vec<NodeId>>>()?;
-    let plan = decide_with(graph, Options { template: read.name.clone(), targets, ..Options::default() });
+    let options = Options { template: read.name.clone(), targets, ..Options::default() };
+    let decided = Grounds::new(registry, is_offline).and_then(|grounds| {
+        let (plan, _) = decide::threads()?.block_on(grounds.decide(graph, options));
+        grounds.digests.store(&grounds.cache);
+        Ok(plan)
+    });
+    let plan = decided.map_err(|failure| screen.failure(&failure)).ok()?;
     Some(Planned { read, screen, plan })
 }
 
 /// Finds a node by the name that the user gave; complains if there is none.
-fn find(graph: &Graph, name: &str, screen: &Screen) -> Option<NodeId> {
+pub(super) fn find(graph: &Graph, name: &str, screen: &Screen) -> Option<NodeId> {
     let found = graph.nodes().find(|node| node.id.as_str() == name).map(|node| node.id.clone());
     if found.is_none() {
         screen.error(&format!("there is no node `{name}`"), Some("`rpk plan` lists all nodes of a template"));
     }
     found
-}
-
-/// Decides on a graph, for `plan` and `apply` alike.
-pub fn decide(graph: Graph, template: &str) -> Plan {
-    decide_with(graph, Options { template: template.to_owned(), ..Options::default() })
-}
-
-fn decide_with(graph: Graph, options: Options) -> Plan {
-    let needs_engine = graph.nodes().any(|node| node.uses_engine && node.excluded.is_none());
-    let options = Options { engine: needs_engine.then(describe_endpoint), ..options };
-    plan(graph, &NoFacts, &EmptyIndex, options)
 }
