@@ -7,6 +7,18 @@
 
 use std::time::Duration;
 
+/// When machines' states are kept.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum SnapshotPolicy {
+    /// Where it pays.
+    #[default]
+    Auto,
+    /// After every provisioner.
+    Always,
+    /// Never.
+    Never,
+}
+
 /// What keeping a state is taken to cost before the first one was kept.
 const FIRST_GUESS: Duration = Duration::from_millis(250);
 
@@ -48,7 +60,12 @@ impl Budget {
     }
 
     /// Tells whether keeping a state pays.
-    pub fn allows(&self, purpose: Use) -> bool {
+    pub fn allows(&self, purpose: Use, policy: SnapshotPolicy) -> bool {
+        match policy {
+            SnapshotPolicy::Always => return true,
+            SnapshotPolicy::Never => return false,
+            SnapshotPolicy::Auto => {}
+        }
         let share = match purpose {
             Use::WorkedOn => return true,
             Use::Inner => 0.045,
@@ -68,7 +85,7 @@ mod tests {
         let mut kept = Vec::new();
         for (at, run) in runs.iter().enumerate() {
             budget.earn(Duration::from_secs_f64(*run));
-            if budget.allows(if at + 2 >= runs.len() { Use::Late } else { Use::Inner }) {
+            if budget.allows(if at + 2 >= runs.len() { Use::Late } else { Use::Inner }, SnapshotPolicy::Auto) {
                 budget.spend(Duration::from_secs_f64(cost));
                 kept.push(at);
             }
@@ -96,6 +113,9 @@ mod tests {
 
     #[test]
     fn what_is_worked_on_has_its_state_kept() {
-        assert!(Budget::default().allows(Use::WorkedOn));
+        let budget = Budget::default();
+        assert!(budget.allows(Use::WorkedOn, SnapshotPolicy::Auto));
+        assert!(!budget.allows(Use::WorkedOn, SnapshotPolicy::Never));
+        assert!(budget.allows(Use::Inner, SnapshotPolicy::Always));
     }
 }

@@ -42,9 +42,9 @@ pub(crate) async fn keep_provision(
     let pays = {
         let mut budget = budget.lock().unwrap_or_else(PoisonError::into_inner);
         budget.earn(took);
-        budget.allows(purpose)
+        budget.allows(purpose, ledger.snapshots)
     };
-    let key = ledger.snapshot_key(&node.id).filter(|_| pays && !ctx.cancel.is_cancelled());
+    let key = ledger.key(&node.id).filter(|_| pays && !ctx.cancel.is_cancelled());
     let mut snapshot = None;
     if let Some(key) = key {
         let began = Instant::now();

@@ -9,7 +9,7 @@
 //! questions.
 
 pub mod artifact;
-mod budget;
+pub mod budget;
 pub mod builder;
 pub mod cache;
 pub mod cancel;

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use rpk_planner::graph::{Graph, NodeKind};
 use rpk_planner::plan::{self, Action, Plan};
+use rpk_runtime::budget::SnapshotPolicy;
 use rpk_runtime::cache::{BuildLocks, Ledger, StoredResults};
 use rpk_runtime::cancel::{CancelReason, Cancellation};
 use rpk_runtime::context::{OnError, Prompt, Services};
@@ -95,7 +96,13 @@ async fn apply(
         Box::new(Human::new(&plan, screen, arguments.timestamp_ui))
     };
     let prompt: Box<dyn Prompt> = if is_for_machines { Box::new(Nobody) } else { Box::new(Terminal) };
-    let ledger = Ledger::new(grounds.cache.clone(), grounds.digests.clone(), stored, &plan, !arguments.no_cache);
+    let snapshots = match arguments.snapshots {
+        _ if arguments.no_cache => SnapshotPolicy::Never,
+        cli::Snapshots::Auto => SnapshotPolicy::Auto,
+        cli::Snapshots::Always => SnapshotPolicy::Always,
+        cli::Snapshots::Never => SnapshotPolicy::Never,
+    };
+    let ledger = Ledger::new(grounds.cache.clone(), grounds.digests.clone(), stored, &plan, snapshots);
     execute(arguments, &plan, &grounds, ledger, prompt, reporter.as_mut()).await
 }
 

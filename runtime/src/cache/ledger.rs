@@ -15,6 +15,7 @@ use rpk_planner::plan::{Action, LastRun, Plan};
 
 use super::{Cache, FileDigests, LastRuns, StoredResult, StoredResults};
 use crate::artifact::Artifact;
+use crate::budget::SnapshotPolicy;
 use crate::builder::Snapshot;
 use crate::cache::result::Made;
 
@@ -24,7 +25,8 @@ pub struct Ledger {
     cache: Option<Cache>,
     digests: Arc<FileDigests>,
     stored: Option<StoredResults>,
-    takes_snapshots: bool,
+    /// When machines' states are kept.
+    pub snapshots: SnapshotPolicy,
     plan: Mutex<Plan>,
     /// Builds of which nothing is kept any more.
     distrusted: Mutex<HashSet<usize>>,
@@ -40,14 +42,14 @@ impl Ledger {
         digests: Arc<FileDigests>,
         stored: StoredResults,
         plan: &Plan,
-        takes_snapshots: bool,
+        snapshots: SnapshotPolicy,
     ) -> Self {
         let news = stored.last_runs().news();
         Self {
             cache: Some(cache),
             digests,
             stored: Some(stored),
-            takes_snapshots,
+            snapshots,
             plan: Mutex::new(plan.clone()),
             distrusted: Mutex::default(),
             news: Mutex::new(news),
@@ -62,7 +64,7 @@ impl Ledger {
             cache: None,
             digests: Arc::default(),
             stored: None,
-            takes_snapshots: false,
+            snapshots: SnapshotPolicy::Never,
             plan: Mutex::new(plan.clone()),
             distrusted: Mutex::default(),
             news: Mutex::default(),
@@ -110,12 +112,6 @@ impl Ledger {
         if let Some(step) = plan.step(node) {
             self.distrusted.lock().unwrap_or_else(PoisonError::into_inner).insert(step.node.build);
         }
-    }
-
-    /// Returns the key under which a machine's state after a node is kept; none if it is not.
-    #[must_use]
-    pub fn snapshot_key(&self, node: &NodeId) -> Option<CacheKey> {
-        self.key(node).filter(|_| self.takes_snapshots)
     }
 
     /// Keeps what a node has made and takes note of its run. Reads files, so it must not be called where others wait.
@@ -168,7 +164,11 @@ impl Ledger {
 
     /// Adds to a stored result the machine's state that came of a later node.
     pub fn add_snapshot(&self, node: &Node, snapshot: Snapshot) {
-        let Some((cache, key)) = self.cache.as_ref().zip(self.snapshot_key(&node.id)) else { return };
+        let Some((cache, key)) =
+            self.cache.as_ref().zip(self.key(&node.id)).filter(|_| self.snapshots != SnapshotPolicy::Never)
+        else {
+            return;
+        };
         if StoredResult::load(cache, &key).is_some_and(|known| known.snapshot.is_some()) {
             return;
         }
