@@ -212,6 +212,15 @@ pub struct ApplyArguments {
     /// How many builds may run at a time; 0 means all
     #[arg(long, value_name = "N", default_value_t = 0, allow_negative_numbers = true)]
     pub parallel_builds: i64,
+    /// Use no stored result, and keep no state of a machine
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_value = "false", default_missing_value = "true", action = ArgAction::Set, value_parser = boolean)]
+    pub no_cache: bool,
+    /// Use no stored result of this node and of what depends on it
+    #[arg(long, value_name = "NODE")]
+    pub no_cache_from: Vec<String>,
+    /// When a machine's state after a provisioner is kept
+    #[arg(long, value_enum, default_value_t = Snapshots::Auto)]
+    pub snapshots: Snapshots,
     /// Warn of names in variable files that the template does not declare
     #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_value = "false", default_missing_value = "true", action = ArgAction::Set, value_parser = boolean)]
     pub warn_on_undeclared_var: bool,
@@ -338,6 +347,17 @@ pub enum Format {
     Text,
     /// For scripts
     Json,
+}
+
+/// When a machine's state is kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Snapshots {
+    /// Where it pays: a build from nothing takes less than a tenth longer for it
+    Auto,
+    /// After every provisioner
+    Always,
+    /// Never
+    Never,
 }
 
 /// What to do when a build fails.

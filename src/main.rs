@@ -3,6 +3,7 @@
 mod arguments;
 mod cli;
 mod commands;
+mod decide;
 mod exit;
 mod files;
 mod input;

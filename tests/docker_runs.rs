@@ -6,54 +6,11 @@ use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
+use common::building::{assert_contains, assert_no_containers, in_image, name_of, shell, tag, template};
 use common::{Ended, Running, Sandbox, docker, engine, run};
 use rustix::process::Signal;
 use serde_json::{Value as Json, json};
 use sha2::{Digest as _, Sha256};
-
-/// Makes a template with one docker builder that commits, options added.
-fn template(sandbox: &Sandbox, options: Json, provisioners: Json, post_processors: Json) -> Json {
-    let mut builder = json!({ "type": "docker", "image": sandbox.image, "pull": false });
-    for (name, value) in options.as_object().expect("options are an object") {
-        builder[name] = value.clone();
-    }
-    if ["commit", "discard", "export_path"].iter().all(|way| builder.get(way).is_none()) {
-        builder["commit"] = true.into();
-    }
-    json!({ "builders": [builder], "provisioners": provisioners, "post-processors": post_processors })
-}
-
-fn shell(lines: &[&str]) -> Json {
-    json!({ "type": "shell", "inline": lines })
-}
-
-/// Returns the name that a test's image gets.
-fn name_of(sandbox: &Sandbox) -> String {
-    format!("rpk-test/run-{}", sandbox.unique)
-}
-
-/// Makes a post-processor that gives the image its name.
-fn tag(sandbox: &Sandbox) -> Json {
-    json!({ "type": "docker-tag", "repository": name_of(sandbox) })
-}
-
-/// Runs a command in a container of the test's image and returns what it prints.
-#[track_caller]
-fn in_image(sandbox: &Sandbox, command: &str) -> String {
-    docker(&["run", "--rm", "--entrypoint=/bin/sh", &name_of(sandbox), "-c", command])
-}
-
-#[track_caller]
-fn assert_contains(text: &str, parts: &[&str]) {
-    for part in parts {
-        assert!(text.contains(part), "`{part}` is not in:\n{text}");
-    }
-}
-
-#[track_caller]
-fn assert_no_containers(sandbox: &Sandbox) {
-    assert_eq!(sandbox.containers(), Vec::<String>::new(), "containers are left");
-}
 
 /// Checks that each node of a plan finishes exactly once, and returns how.
 #[track_caller]

@@ -11,6 +11,7 @@ use std::time::Duration;
 use petgraph::Direction;
 use petgraph::graph::{DiGraph, NodeIndex};
 use petgraph::visit::EdgeRef;
+use serde::{Deserialize, Serialize};
 
 use crate::catalog::{Caching, Moment, Reads, Recipe, Settings};
 use crate::late::{BuildNames, Deferred, LateRenderer};
@@ -19,8 +20,21 @@ use crate::value::redactor::Redactor;
 pub use crate::value::usage::Origin;
 
 /// Names a node: a path such as `docker/provision/2`, the same in every run.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(into = "String", from = "String")]
 pub struct NodeId(Arc<str>);
+
+impl From<String> for NodeId {
+    fn from(text: String) -> Self {
+        Self(text.into())
+    }
+}
+
+impl From<NodeId> for String {
+    fn from(id: NodeId) -> Self {
+        id.0.as_ref().to_owned()
+    }
+}
 
 impl NodeId {
     /// Makes the id of a build's node.

@@ -3,12 +3,14 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
+use serde::{Deserialize, Serialize};
+
 use crate::failure::{Failure, Outcome};
 
 /// What a builder or a post-processor made.
 ///
 /// `builder_id` and `id` are Packer's, since manifests and scripts read them.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Artifact {
     /// Which kind of component made it, such as `packer.post-processor.docker-import`.
     pub builder_id: String,

@@ -7,12 +7,13 @@ use futures::future::BoxFuture;
 use rpk_planner::graph::{Build, NodeId};
 use rpk_planner::late::LateRenderer;
 use rpk_planner::value::redactor::Redactor;
-use tokio::sync::{OnceCell, mpsc};
+use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
-use crate::docker::Engine;
+use crate::docker::{Engine, LazyEngine};
 use crate::event::{Event, Stream};
 use crate::failure::{Failure, Outcome};
+use crate::journal::{Entry, Journal};
 use crate::output::LineSplitter;
 
 /// How many last lines an error message repeats.
@@ -51,7 +52,9 @@ pub struct Services {
     /// The user, if there is one.
     pub prompt: Box<dyn Prompt>,
     /// The container engine, connected at its first use.
-    pub engine: OnceCell<Engine>,
+    pub engine: LazyEngine,
+    /// What the run makes and must not leave behind.
+    pub journal: Journal,
 }
 
 impl Services {
@@ -61,7 +64,22 @@ impl Services {
     ///
     /// Fails if no engine answers; the failure says how to start one.
     pub async fn engine(&self) -> Outcome<&Engine> {
-        self.engine.get_or_try_init(Engine::connect).await
+        self.engine.get().await
+    }
+}
+
+impl Services {
+    /// Writes down what is about to be made, or what has become of it.
+    ///
+    /// # Errors
+    ///
+    /// Fails if it cannot be written: then what it tells of must not be made.
+    pub fn note(&self, entry: &Entry) -> Outcome<()> {
+        self.journal.write(entry).map_err(|error| {
+            Failure::new(error.to_string())
+                .context("cannot write to the run's journal")
+                .help("make room on the disk, or set RPK_CACHE_DIR to another folder")
+        })
     }
 }
 

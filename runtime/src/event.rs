@@ -29,6 +29,8 @@ pub enum Stream {
 pub enum NodeStatus {
     /// It ran and succeeded.
     Ran,
+    /// Its stored result stands in for running it.
+    Cached,
     /// It ran and failed.
     Failed,
     /// The plan leaves it out.
@@ -38,11 +40,18 @@ pub enum NodeStatus {
 }
 
 impl NodeStatus {
+    /// Tells whether what depends on the node can go on.
+    #[must_use]
+    pub fn is_success(self) -> bool {
+        matches!(self, Self::Ran | Self::Cached)
+    }
+
     /// Returns the word that machines read.
     #[must_use]
     pub fn word(self) -> &'static str {
         match self {
             Self::Ran => "ran",
+            Self::Cached => "cached",
             Self::Failed => "failed",
             Self::Skipped => "skipped",
             Self::Cancelled => "cancelled",

@@ -10,8 +10,8 @@
 //! builds go on.
 
 use std::collections::{BTreeMap, HashMap};
-use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use futures::FutureExt as _;
 use futures::future::BoxFuture;
@@ -19,16 +19,20 @@ use rpk_planner::graph::{Edge, Node, NodeId, NodeKind};
 use rpk_planner::plan::{Action, Plan};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
+use tokio::time::Instant;
 
 use crate::artifact::Artifact;
-use crate::builder::Machine;
+use crate::budget::{Budget, Use};
+use crate::builder::{Machine, Snapshot};
+use crate::cache::{Ledger, Made};
 use crate::cancel::Cancellation;
 use crate::context::{NodeContext, OnError, Output, Services};
 use crate::event::{BuildReport, Event, NodeError, NodeStatus, Reporter, RunReport, RunStatus};
 use crate::failure::{Failure, FailureKind, Outcome};
-use crate::lane::{self, Maker};
+use crate::keeping;
+use crate::lane::{self, Maker, Provisioned};
 use crate::registry::Registry;
-use crate::state::States;
+use crate::state::{States, has_work};
 
 /// How many events may wait before the nodes that send them do.
 const EVENT_BUFFER: usize = 1024;
@@ -49,16 +53,19 @@ pub async fn apply(
     plan: &Plan,
     registry: Arc<Registry>,
     services: Arc<Services>,
+    ledger: Arc<Ledger>,
     options: Options,
     cancellation: &Cancellation,
     reporter: &mut dyn Reporter,
 ) -> RunReport {
     let (events, incoming) = mpsc::channel(EVENT_BUFFER);
-    let lanes = plan.graph.builds.iter().map(|_| Lane::default()).collect();
+    let data = Arc::new(lane::common_data(&services.run_id));
+    let lanes = plan.graph.builds.iter().map(|_| Lane { data: data.clone(), ..Lane::default() }).collect();
     let mut run = Run {
         plan,
         registry,
         services,
+        ledger,
         options,
         cancellation,
         reporter,
@@ -78,6 +85,7 @@ struct Lane {
     started: Option<Instant>,
     machine: Option<Arc<dyn Machine>>,
     data: Arc<BTreeMap<String, String>>,
+    budget: Arc<Mutex<Budget>>,
     artifacts: HashMap<NodeId, Artifact>,
     errors: Vec<NodeError>,
     was_cancelled: bool,
@@ -122,6 +130,7 @@ struct Run<'a> {
     plan: &'a Plan,
     registry: Arc<Registry>,
     services: Arc<Services>,
+    ledger: Arc<Ledger>,
     options: Options,
     cancellation: &'a Cancellation,
     reporter: &'a mut dyn Reporter,
@@ -141,6 +150,14 @@ impl<'a> Run<'a> {
             // An error-cleanup provisioner may still run; it ends with its build.
             if step.node.excluded.is_some() {
                 self.finish_node(&step.node.id, NodeStatus::Skipped, Duration::ZERO, None);
+            }
+        }
+        for step in self.plan.steps().filter(|step| step.action == Action::Reuse) {
+            if let Some(artifact) = self.ledger.artifact(step.decision.key) {
+                self.lanes[step.node.build].artifacts.insert(step.node.id.clone(), artifact);
+            }
+            if !has_work(&step) {
+                self.finish_node(&step.node.id, NodeStatus::Cached, Duration::ZERO, None);
             }
         }
         let mut is_cancelling = false;
@@ -185,6 +202,11 @@ impl<'a> Run<'a> {
         };
         self.reporter.report(&Event::RunFinished { report: report.clone() });
         report
+    }
+
+    /// Tells whether a node is there to go on from its stored state.
+    fn is_start(&self, node: &Node) -> bool {
+        self.plan.step(&node.id).is_some_and(|step| step.decision.is_start)
     }
 
     fn start_ready(&mut self) {
@@ -232,9 +254,8 @@ impl<'a> Run<'a> {
 
     fn start_node(&mut self, id: &NodeId) {
         let node = self.node(id);
-        self.reporter.report(&Event::NodeStarted { node: id.clone() });
-        if node.kind == NodeKind::Boot {
-            self.lanes[node.build].data = Arc::new(lane::common_data(&self.services.run_id));
+        if !self.is_start(node) {
+            self.reporter.report(&Event::NodeStarted { node: id.clone() });
         }
         let ctx = self.context(node);
         let task = match self.task(node, &ctx) {
@@ -250,14 +271,34 @@ impl<'a> Run<'a> {
     /// Makes a function that makes a node's task anew, for a user who chooses to try again.
     fn maker(&self, node: &Node, ctx: &NodeContext) -> Box<dyn Fn() -> Outcome<Task> + Send> {
         let (node, ctx) = (node.clone(), ctx.clone());
-        let machine = self.lanes[node.build].machine.clone();
-        let registry = self.registry.clone();
-        Box::new(move || machine_task(&registry, &node, &ctx, machine.clone()))
+        let work = self.machine_work(&node);
+        Box::new(move || machine_task(&node, &ctx, &work))
+    }
+
+    fn machine_work(&self, node: &Node) -> MachineWork {
+        let key = self.plan.step(&node.id).and_then(|step| step.decision.key);
+        MachineWork {
+            registry: self.registry.clone(),
+            ledger: self.ledger.clone(),
+            machine: self.lanes[node.build].machine.clone(),
+            start: if self.is_start(node) { self.ledger.snapshot(key) } else { None },
+            boot: self.boot_of(node.build).clone(),
+            before_capture: self.before(node),
+            budget: self.lanes[node.build].budget.clone(),
+            purpose: keeping::purpose(self.plan, node),
+        }
+    }
+
+    /// Returns the provisioner that leaves the machine to a capture, if there is one.
+    fn before(&self, node: &Node) -> Option<Node> {
+        let mut given = self.plan.graph.inputs(&node.id).filter(|_| node.kind == NodeKind::Capture);
+        let (_, before) = given.find(|(edge, _)| *edge == Edge::Machine)?;
+        matches!(before.kind, NodeKind::Provision { .. }).then(|| before.clone())
     }
 
     fn task(&self, node: &Node, ctx: &NodeContext) -> Outcome<Task> {
         let NodeKind::PostProcess { .. } = node.kind else {
-            return machine_task(&self.registry, node, ctx, self.lanes[node.build].machine.clone());
+            return machine_task(node, ctx, &self.machine_work(node));
         };
         let source = self.artifact_source(&node.id);
         let input = source.and_then(|source| self.lanes[node.build].artifacts.get(&source.id)).cloned();
@@ -273,10 +314,21 @@ impl<'a> Run<'a> {
         let ctx = NodeContext { data: Arc::new(data), ..ctx.clone() };
         let settings = self.registry.settings(node, &ctx)?;
         let post_processor = self.registry.post_processor(&node.component, &settings)?;
+        let (ledger, node, source) = (self.ledger.clone(), node.clone(), source.id.clone());
         Ok(async move {
+            let began = Instant::now();
             let output = post_processor.process(&ctx, &input).await?;
+            let took = began.elapsed();
+            if ledger.key(&node.id).is_some() {
+                let identity = post_processor.identity(&ctx.services.engine, &output).await;
+                let outputs = post_processor.outputs();
+                keeping::keep_artifact(&ctx, &ledger, &node, &output, identity, outputs, took).await;
+            } else {
+                keeping::keep(&ctx, &ledger, &node, Made { took, ..Made::default() }).await;
+            }
             if let Some(maker) = maker {
                 maker.discard(&ctx, &input, Some(&output)).await?;
+                ledger.consumed(&source);
             }
             Ok(Product::Artifact(output))
         }
@@ -349,6 +401,7 @@ impl<'a> Run<'a> {
 
     /// Reports a node's end and returns its status.
     fn conclude(&mut self, started: &Started, result: Outcome<Product>) -> NodeStatus {
+        let success = if self.is_start(self.node(&started.node)) { NodeStatus::Cached } else { NodeStatus::Ran };
         let lane = &mut self.lanes[started.build];
         let (status, error) = match result {
             Ok(product) => {
@@ -364,7 +417,7 @@ impl<'a> Run<'a> {
                     }
                     Product::Nothing => {}
                 }
-                (NodeStatus::Ran, None)
+                (success, None)
             }
             Err(failure) if failure.kind == FailureKind::Cancelled => {
                 lane.was_cancelled = true;
@@ -386,7 +439,7 @@ impl<'a> Run<'a> {
         match (&node.kind, status) {
             (NodeKind::PostProcess { .. }, _) => {}
             (NodeKind::Capture, NodeStatus::Ran) => self.leave_machine(node.build, false),
-            (_, NodeStatus::Ran) if self.cancellation.reason().is_none() => {}
+            (_, NodeStatus::Ran | NodeStatus::Cached) if self.cancellation.reason().is_none() => {}
             (_, NodeStatus::Failed) if self.cancellation.reason().is_none() => {
                 self.machine_failed(node, ended.decision.unwrap_or(self.options.on_error));
             }
@@ -406,7 +459,7 @@ impl<'a> Run<'a> {
             Some(cleanup) if on_error != OnError::Abort => {
                 self.reporter.report(&Event::NodeStarted { node: cleanup.id.clone() });
                 let ctx = self.context(cleanup);
-                let task = machine_task(&self.registry, cleanup, &ctx, self.lanes[build].machine.clone());
+                let task = machine_task(cleanup, &ctx, &self.machine_work(cleanup));
                 let task = task.unwrap_or_else(|failure| futures::future::ready(Err(failure)).boxed());
                 self.spawn(Work::ErrorCleanup { build, keep_machine }, cleanup, &ctx, settle(task, None).boxed());
             }
@@ -423,6 +476,7 @@ impl<'a> Run<'a> {
         let ctx = self.context(boot);
         let task = async move {
             let result = if keep {
+                machine.release(&ctx);
                 let id = machine.data().remove("ID").unwrap_or_default();
                 ctx.say(format!("aborted: the machine is left as it is: {id}")).await;
                 Ok(())
@@ -508,6 +562,7 @@ impl<'a> Run<'a> {
         let ctx = self.context(node);
         let maker = Maker::of(node, &self.registry);
         let task_ctx = ctx.clone();
+        let (ledger, id) = (self.ledger.clone(), node.id.clone());
         // A later artifact may hold some of its files, as a checksum's does.
         let mut kept = Artifact::default();
         for other in self.lanes[node.build].artifacts.values() {
@@ -518,6 +573,9 @@ impl<'a> Run<'a> {
                 Ok(maker) => maker.discard(&task_ctx, &artifact, Some(&kept)).await,
                 Err(failure) => Err(failure),
             };
+            if result.is_ok() {
+                ledger.consumed(&id);
+            }
             Ended { result: result.map(|()| Product::Nothing), decision: None }
         };
         self.spawn(Work::DiscardArtifact, node, &ctx, task.boxed());
@@ -580,27 +638,71 @@ impl<'a> Run<'a> {
 
 type Task = BoxFuture<'static, Outcome<Product>>;
 
-/// Makes the task of a node that starts, changes or captures a machine.
-fn machine_task(
-    registry: &Registry,
-    node: &Node,
-    ctx: &NodeContext,
+/// What a node that starts, changes or captures a machine works with.
+struct MachineWork {
+    registry: Arc<Registry>,
+    ledger: Arc<Ledger>,
     machine: Option<Arc<dyn Machine>>,
-) -> Outcome<Task> {
-    let ctx = ctx.clone();
+    /// The stored state to go on from, for a node that is there for it.
+    start: Option<Snapshot>,
+    boot: Node,
+    /// For a capture: the provisioner before it.
+    before_capture: Option<Node>,
+    budget: Arc<Mutex<Budget>>,
+    purpose: Use,
+}
+
+/// Makes the task of a node that starts, changes or captures a machine.
+fn machine_task(node: &Node, ctx: &NodeContext, work: &MachineWork) -> Outcome<Task> {
+    let (ctx, node, registry, ledger) = (ctx.clone(), node.clone(), &work.registry, work.ledger.clone());
+    if let Some(snapshot) = work.start.clone() {
+        let builder = registry.builder(&work.boot.component, &work.boot.settings)?;
+        return Ok(async move { builder.resume(&ctx, &snapshot).await.map(Product::Machine) }.boxed());
+    }
     if node.kind == NodeKind::Boot {
         let builder = registry.builder(&node.component, &node.settings)?;
-        return Ok(async move { builder.boot(&ctx).await.map(Product::Machine) }.boxed());
+        return Ok(async move {
+            let began = Instant::now();
+            let machine = builder.boot(&ctx).await?;
+            ledger.learn(&node.id, machine.source());
+            keeping::keep(&ctx, &ledger, &node, Made { took: began.elapsed(), ..Made::default() }).await;
+            Ok(Product::Machine(machine))
+        }
+        .boxed());
     }
-    let machine = machine.ok_or_else(|| Failure::new("there is no machine to work on"))?;
+    let machine = work.machine.clone().ok_or_else(|| Failure::new("there is no machine to work on"))?;
     if node.kind == NodeKind::Capture {
-        return Ok(async move { machine.capture(&ctx).await.map(Product::Artifact) }.boxed());
+        let builder = registry.builder(&node.component, &node.settings)?;
+        let before = work.before_capture.clone();
+        return Ok(async move {
+            let began = Instant::now();
+            let artifact = machine.capture(&ctx).await?;
+            let took = began.elapsed();
+            if ledger.key(&node.id).is_some() {
+                let identity = builder.identity(&ctx.services.engine, &artifact).await;
+                keeping::keep_artifact(&ctx, &ledger, &node, &artifact, identity, Vec::new(), took).await;
+                if let Some((before, snapshot)) = before.zip(machine.snapshot_of(&artifact)) {
+                    ledger.add_snapshot(&before, snapshot);
+                }
+            } else {
+                keeping::keep(&ctx, &ledger, &node, Made { took, ..Made::default() }).await;
+            }
+            Ok(Product::Artifact(artifact))
+        }
+        .boxed());
     }
-    let settings = registry.settings(node, &ctx)?;
+    let settings = registry.settings(&node, &ctx)?;
     let provisioner = registry.provisioner(&node.component, &settings)?;
-    let conduct = node.conduct.clone();
+    let (budget, purpose) = (work.budget.clone(), work.purpose);
     Ok(async move {
-        lane::provision(&ctx, provisioner.as_ref(), machine.as_ref(), &conduct).await?;
+        let began = Instant::now();
+        let ended = lane::provision(&ctx, provisioner.as_ref(), machine.as_ref(), &node.conduct).await?;
+        // A failure that was put up with is no result, and neither is what comes after it.
+        if ended == Provisioned::InSpiteOfFailure {
+            ledger.distrust(&node.id);
+        }
+        let took = began.elapsed();
+        keeping::keep_provision(&ctx, &ledger, &node, machine.as_ref(), took, &budget, purpose).await;
         Ok(Product::Nothing)
     }
     .boxed())

@@ -38,6 +38,15 @@ pub(crate) fn common_data(run_id: &str) -> BTreeMap<String, String> {
     .collect()
 }
 
+/// How a provisioner ended that the build goes on after.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Provisioned {
+    /// It succeeded.
+    Well,
+    /// It failed, but `continue_on_error` says to go on.
+    InSpiteOfFailure,
+}
+
 /// Runs a provisioner as its conduct says: pause, time limit, further attempts.
 ///
 /// The pause and the limit hold for each attempt. After the last one, its failure is the one that is reported.
@@ -46,13 +55,13 @@ pub(crate) async fn provision(
     provisioner: &dyn Provisioner,
     machine: &dyn Machine,
     conduct: &Conduct,
-) -> Outcome<()> {
+) -> Outcome<Provisioned> {
     match attempts(ctx, provisioner, machine, conduct).await {
         Err(failure) if failure.kind == FailureKind::Failed && conduct.continue_on_error => {
             ctx.complain(format!("Provisioner failed with \"{failure}\"; going on, as `continue_on_error` says")).await;
-            Ok(())
+            Ok(Provisioned::InSpiteOfFailure)
         }
-        ended => ended,
+        ended => ended.map(|()| Provisioned::Well),
     }
 }
 

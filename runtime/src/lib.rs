@@ -9,7 +9,9 @@
 //! questions.
 
 pub mod artifact;
+pub mod budget;
 pub mod builder;
+pub mod cache;
 pub mod cancel;
 pub mod communicator;
 pub mod context;
@@ -18,11 +20,14 @@ pub mod docker;
 pub mod event;
 pub mod executor;
 pub mod failure;
+pub mod journal;
+mod keeping;
 mod lane;
 mod local_script;
 mod output;
 pub mod post_processor;
 pub mod provisioner;
+pub mod recovery;
 pub mod registry;
 mod script;
 mod settings;

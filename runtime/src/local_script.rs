@@ -5,7 +5,7 @@ use std::io::Write as _;
 use std::process::Stdio;
 use std::time::Duration;
 
-use rpk_planner::catalog::{ComponentKind, ComponentSpec, Problem, Rendering, boolean, string, string_list};
+use rpk_planner::catalog::{ComponentKind, ComponentSpec, Problem, Recipe, Rendering, boolean, string, string_list};
 use serde::Deserialize;
 use tokio::io::AsyncReadExt as _;
 use tokio::process::{Child, Command};
@@ -69,6 +69,7 @@ pub(crate) fn spec(kind: ComponentKind) -> ComponentSpec {
             }
             problems
         })
+        .recipe(Recipe::never("runs on this machine, where it may read and change anything"))
         .describe(move |settings, _| {
             let what = match settings.get("command").and_then(|command| command.as_str()) {
                 Some(command) if !command.is_empty() => format!("run `{}`", script::shorten(command)),

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use rpk_planner::catalog::{OptionSpec, Problem, Settings, integer_list, string, string_list, string_map};
+use rpk_planner::catalog::{OptionSpec, Problem, Reads, Settings, integer_list, string, string_list, string_map};
 
 use crate::context::NodeContext;
 use crate::failure::{Failure, Outcome};
@@ -99,6 +99,17 @@ pub(crate) fn options() -> [OptionSpec; 8] {
         string("inline_shebang", "The first line of an inline script, without `#!`."),
         integer_list("valid_exit_codes", "The exit statuses that count as success."),
     ]
+}
+
+/// Lists the script files that those options name.
+pub(crate) fn files(settings: &Settings) -> Vec<Reads> {
+    let script = settings.get("script").and_then(|path| path.as_str()).into_iter();
+    let scripts = settings.get("scripts").and_then(|paths| paths.as_array()).into_iter().flatten();
+    script
+        .chain(scripts.filter_map(|path| path.as_str()))
+        .filter(|path| !path.is_empty())
+        .map(|path| Reads { path: path.to_owned(), is_tree: false })
+        .collect()
 }
 
 /// Checks those options; `also` names a further option that says what to run.

@@ -3,9 +3,16 @@
 use std::collections::{BTreeSet, HashMap};
 
 use rpk_planner::graph::{Edge, NodeId};
-use rpk_planner::plan::{Action, Plan};
+use rpk_planner::plan::{Action, Plan, Step};
 
 use crate::event::NodeStatus;
+
+/// Tells whether there is something to do for a step, be it just to go on from a stored state.
+///
+/// What is not known before other nodes have run is run, to be on the safe side.
+pub(crate) fn has_work(step: &Step<'_>) -> bool {
+    matches!(step.action, Action::Run | Action::Unknown) || step.decision.is_start
+}
 
 /// The states of the nodes that a plan runs.
 #[derive(Debug)]
@@ -29,11 +36,12 @@ struct NodeState {
 }
 
 impl States {
-    /// Takes the nodes that the plan runs; the others have ended before the run begins.
+    /// Takes the nodes that the plan runs, or from whose stored state it goes on; the others have ended before the run
+    /// begins.
     pub fn new(plan: &Plan) -> Self {
         let mut nodes = Vec::new();
         let mut index = HashMap::new();
-        for step in plan.steps().filter(|step| step.action == Action::Run) {
+        for step in plan.steps().filter(|step| has_work(step)) {
             index.insert(step.node.id.clone(), nodes.len());
             nodes.push(NodeState {
                 id: step.node.id.clone(),
@@ -87,7 +95,7 @@ impl States {
                     continue;
                 }
                 state.waiting_for -= 1;
-                if edge != Edge::Order && status != NodeStatus::Ran {
+                if edge != Edge::Order && !status.is_success() {
                     cancelled.push(state.id.clone());
                     ended.push((target, NodeStatus::Cancelled));
                 } else if state.waiting_for == 0 {

@@ -4,10 +4,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use rpk_planner::plan::Plan;
+use rpk_runtime::cache::Ledger;
 use rpk_runtime::cancel::{CancelReason, Cancellation};
 use rpk_runtime::context::{OnError, Services};
+use rpk_runtime::docker::LazyEngine;
 use rpk_runtime::event::{Event, NodeStatus, RunReport, RunStatus};
 use rpk_runtime::executor::{Options, apply};
+use rpk_runtime::journal::Journal;
 use rpk_runtime::testing::{Answers, Recorder, plan, registry};
 use tokio::time::Instant;
 
@@ -39,7 +42,8 @@ impl Run {
             late: self.plan.graph.late.clone(),
             redactor: self.plan.graph.redactor.clone(),
             prompt: Box::new(self.answers),
-            engine: tokio::sync::OnceCell::new(),
+            engine: LazyEngine::default(),
+            journal: Journal::default(),
         });
         let cancellation = Arc::new(Cancellation::default());
         if let Some(after) = self.cancel_after {
@@ -49,10 +53,11 @@ impl Run {
                 cancellation.cancel(CancelReason::Interrupt);
             });
         }
+        let ledger = Arc::new(Ledger::none(&self.plan));
         let mut recorder = Recorder::default();
         let began = Instant::now();
         let report =
-            apply(&self.plan, Arc::new(registry()), services, self.options, &cancellation, &mut recorder).await;
+            apply(&self.plan, Arc::new(registry()), services, ledger, self.options, &cancellation, &mut recorder).await;
         let elapsed = began.elapsed();
         // The law of the contract: every node of the plan finishes exactly once.
         for node in self.plan.graph.nodes() {

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use rpk_planner::plan::PlanRecord;
 use rpk_planner::render::{comparison_json, comparison_markdown, comparison_text};
 
-use super::plan::{Planned, prepare};
+use super::plan::{Planned, Request, prepare};
 use super::saved::SavedPlan;
 use crate::cli::{PlanArguments, PlanFormat, TemplateArguments};
 use crate::exit::Exit;
@@ -72,7 +72,12 @@ fn record(arguments: &PlanArguments, planned: &Planned, against: &str) -> Option
 
 /// Plans an earlier template with the options of now.
 fn before(arguments: &PlanArguments, planned: &Planned, template: &TemplateArguments) -> Option<Planned> {
-    let made = prepare(template, &arguments.output, &arguments.target, arguments.offline, Some(planned));
+    let made = prepare(Request {
+        targets: &arguments.target,
+        is_offline: arguments.offline,
+        beside: Some(planned),
+        ..Request::of(template, &arguments.output)
+    });
     if made.is_none() {
         planned.screen.error("the plan to compare with cannot be made", Some("see the errors above"));
     }

@@ -1,19 +1,26 @@
 //! `rpk apply` and `rpk build`
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use rpk_planner::graph::NodeKind;
-use rpk_planner::plan::{Action, Plan};
+use rpk_planner::graph::{Graph, NodeKind};
+use rpk_planner::plan::{self, Action, Plan};
+use rpk_runtime::budget::SnapshotPolicy;
+use rpk_runtime::cache::{BuildLocks, Ledger, StoredResults};
 use rpk_runtime::cancel::{CancelReason, Cancellation};
 use rpk_runtime::context::{OnError, Prompt, Services};
 use rpk_runtime::event::{Reporter, RunStatus};
 use rpk_runtime::executor::{self, Options};
+use rpk_runtime::failure::{Failure, Outcome};
+use rpk_runtime::journal::Journal;
+use rpk_runtime::recovery;
 use rpk_runtime::registry::Registry;
 use tokio::task::JoinHandle;
 
-use super::plan::decide;
+use super::plan::{find, nodes_named};
 use super::saved::SavedPlan;
 use crate::cli::{self, ApplyArguments, Format};
+use crate::decide::{self, Grounds};
 use crate::exit::Exit;
 use crate::prompt::{Nobody, Terminal};
 use crate::report::{Screen, human::Human, json::JsonLines, machine::Machine};
@@ -23,6 +30,10 @@ use crate::{input, report};
 pub fn run(arguments: &ApplyArguments) -> Exit {
     let screen = Screen::new(&arguments.output);
     let saved = match SavedPlan::named(&arguments.template) {
+        Ok(Some(_)) if arguments.no_cache || arguments.force || !arguments.no_cache_from.is_empty() => {
+            screen.error("a saved plan runs as it is, without `-no-cache`, `-no-cache-from` and `-force`", None);
+            return Exit::Failure;
+        }
         Ok(saved) => saved,
         Err(message) => {
             screen.error(&message, None);
@@ -44,19 +55,58 @@ pub fn run(arguments: &ApplyArguments) -> Exit {
     let Some(graph) = graph.filter(|_| !read.diagnostics.has_errors()) else {
         return Exit::Failure;
     };
-    let plan = decide(graph, &read.name, saved.as_ref().map_or(&[], SavedPlan::targets));
-    if saved.is_some_and(|saved| !saved.holds(&plan, &screen)) {
-        return Exit::Failure;
+    let ended = Grounds::new(registry, false).and_then(|grounds| {
+        let runtime = decide::threads()?;
+        let status = runtime.block_on(apply(arguments, graph, &read.name, saved.as_ref(), grounds, &screen));
+        // A question that nobody answers must not keep the program from ending.
+        runtime.shutdown_background();
+        status
+    });
+    match ended {
+        Ok(RunStatus::Succeeded) => Exit::Success,
+        Ok(RunStatus::Failed | RunStatus::Cancelled) => Exit::Failure,
+        Err(failure) => {
+            screen.failure(&failure);
+            Exit::Failure
+        }
     }
-    if plan.summary().run == 0 {
+}
+
+async fn apply(
+    arguments: &ApplyArguments,
+    graph: Graph,
+    template: &str,
+    saved: Option<&SavedPlan>,
+    mut grounds: Grounds,
+    screen: &Screen,
+) -> Outcome<RunStatus> {
+    grounds.cache.prepare()?;
+    for left in recovery::clean_up(&grounds.cache, &grounds.engine).await {
+        screen.note(Some(&format!("Removed what a run that was killed has left: {left}")));
+    }
+    let no_cache_from = arguments.no_cache_from.iter().map(|name| find(&graph, name, screen)).collect::<Option<_>>();
+    let Some(no_cache_from) = no_cache_from else { return Ok(RunStatus::Failed) };
+    let options = plan::Options {
+        template: template.to_owned(),
+        no_cache: arguments.no_cache || arguments.force,
+        no_cache_from,
+        targets: saved.map_or_else(Vec::new, |saved| nodes_named(&graph, saved.targets())),
+        ..plan::Options::default()
+    };
+    let (plan, stored, _locks) = decide_alone(&grounds, graph, options, screen).await?;
+    if saved.is_some_and(|saved| !saved.holds(&plan, screen)) {
+        return Ok(RunStatus::Failed);
+    }
+    let summary = plan.summary();
+    if summary.total == summary.skipped {
         screen.error(
             "there is nothing to build",
             Some("check `-only` and `-except`: they leave out every build of the template"),
         );
-        return Exit::Failure;
+        return Ok(RunStatus::Failed);
     }
-    if !check_components(&plan, &registry, &screen) {
-        return Exit::Failure;
+    if !check_components(&plan, &grounds.registry, screen) {
+        return Ok(RunStatus::Failed);
     }
     let is_for_machines = arguments.output.machine_readable || arguments.format == Format::Json;
     let mut reporter: Box<dyn Reporter> = if arguments.output.machine_readable {
@@ -64,23 +114,47 @@ pub fn run(arguments: &ApplyArguments) -> Exit {
     } else if arguments.format == Format::Json {
         Box::new(JsonLines::new(&plan))
     } else {
-        Box::new(Human::new(&plan, &screen, arguments.timestamp_ui))
+        Box::new(Human::new(&plan, screen, arguments.timestamp_ui))
     };
     let prompt: Box<dyn Prompt> = if is_for_machines { Box::new(Nobody) } else { Box::new(Terminal) };
-    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
-        Ok(runtime) => runtime,
-        Err(error) => {
-            screen.error(&format!("cannot start threads: {error}"), None);
-            return Exit::Failure;
-        }
+    let snapshots = match arguments.snapshots {
+        _ if arguments.no_cache => SnapshotPolicy::Never,
+        cli::Snapshots::Auto => SnapshotPolicy::Auto,
+        cli::Snapshots::Always => SnapshotPolicy::Always,
+        cli::Snapshots::Never => SnapshotPolicy::Never,
     };
-    let status = runtime.block_on(execute(arguments, &plan, registry, prompt, reporter.as_mut(), &screen));
-    // A question that nobody answers must not keep the program from ending.
-    runtime.shutdown_background();
-    match status {
-        RunStatus::Succeeded => Exit::Success,
-        RunStatus::Failed | RunStatus::Cancelled => Exit::Failure,
+    let ledger = Ledger::new(grounds.cache.clone(), grounds.digests.clone(), stored, &plan, snapshots);
+    execute(arguments, &plan, &grounds, ledger, prompt, reporter.as_mut()).await
+}
+
+/// Decides what is done and sees to it that no other process does the same at the same time: the second one waits,
+/// and decides again in view of what the first has done.
+async fn decide_alone(
+    grounds: &Grounds,
+    graph: Graph,
+    options: plan::Options,
+    screen: &Screen,
+) -> Outcome<(Plan, StoredResults, BuildLocks)> {
+    loop {
+        let (plan, stored) = grounds.decide(graph.clone(), options.clone()).await;
+        let names = lock_names(&plan);
+        let waiting = || screen.note(Some("Waiting for another rpk that builds the same..."));
+        let (locks, has_waited) = BuildLocks::take(&grounds.cache, names, waiting).await?;
+        if !has_waited {
+            return Ok((plan, stored, locks));
+        }
     }
+}
+
+/// Names what no other process may make at the same time: the machines that run, each by the key of its artifact.
+fn lock_names(plan: &Plan) -> Vec<String> {
+    let running = plan.steps().filter(|step| matches!(step.action, Action::Run | Action::Unknown));
+    let builds: BTreeSet<usize> = running.map(|step| step.node.build).collect();
+    let captures = plan.steps().filter(|step| step.node.kind == NodeKind::Capture && builds.contains(&step.node.build));
+    captures
+        .filter_map(|step| step.decision.key.filter(|_| step.decision.is_reusable))
+        .map(|key| key.to_string())
+        .collect()
 }
 
 /// Refuses a plan with components that rpk cannot run, before anything is started.
@@ -114,26 +188,29 @@ fn check_components(plan: &Plan, registry: &Registry, screen: &Screen) -> bool {
 async fn execute(
     arguments: &ApplyArguments,
     plan: &Plan,
-    registry: Arc<Registry>,
+    grounds: &Grounds,
+    ledger: Ledger,
     prompt: Box<dyn Prompt>,
     reporter: &mut dyn Reporter,
-    screen: &Screen,
-) -> RunStatus {
+) -> Outcome<RunStatus> {
     let cancellation = Arc::new(Cancellation::default());
-    let listener = match listen(cancellation.clone()) {
-        Ok(listener) => listener,
-        Err(error) => {
-            screen.error(&format!("cannot listen for signals: {error}"), None);
-            return RunStatus::Failed;
-        }
-    };
+    let listener =
+        listen(cancellation.clone()).map_err(|error| Failure::new(format!("cannot listen for signals: {error}")))?;
+    let run_id = uuid::Uuid::new_v4().to_string();
+    let folder = grounds.cache.root().join("runs").join(&run_id);
+    let journal = Journal::begin(&folder).map_err(|error| {
+        Failure::new(error.to_string())
+            .context(format!("cannot write the run's journal in {}", folder.display()))
+            .help("make room on the disk, or set RPK_CACHE_DIR to another folder")
+    })?;
     let services = Arc::new(Services {
-        run_id: uuid::Uuid::new_v4().to_string(),
+        run_id,
         force: arguments.force,
         late: plan.graph.late.clone(),
         redactor: plan.graph.redactor.clone(),
         prompt,
-        engine: tokio::sync::OnceCell::new(),
+        engine: grounds.engine.clone(),
+        journal,
     });
     let options = Options {
         parallel_builds: usize::try_from(arguments.parallel_builds).ok().filter(|count| *count > 0),
@@ -144,9 +221,15 @@ async fn execute(
             cli::OnError::RunCleanupProvisioner => OnError::RunCleanupProvisioner,
         },
     };
-    let report = executor::apply(plan, registry, services, options, &cancellation, reporter).await;
+    let ledger = Arc::new(ledger);
+    let (registry, kept) = (grounds.registry.clone(), ledger.clone());
+    let report = executor::apply(plan, registry, services.clone(), kept, options, &cancellation, reporter).await;
     listener.abort();
-    report.status
+    if let Some(remark) = ledger.store() {
+        crate::report::write_err(&format!("{remark}\n"));
+    }
+    services.journal.end();
+    Ok(report.status)
 }
 
 /// Turns signals into a cancellation. Further signals change nothing: cleaning up goes on.

@@ -101,6 +101,13 @@ impl Human {
         }
     }
 
+    fn node_cached(&self, id: &NodeId) {
+        let Some(node) = self.node(id) else { return };
+        let title = self.plan.graph.redactor.redact(&node.title);
+        let colour = self.colours.get(&node.build).copied();
+        self.print(colour, false, &format!("{}Cached: {title}", prefix(&self.plan, node)));
+    }
+
     fn output(&self, id: &NodeId, stream: Stream, line: &str) {
         let Some(node) = self.node(id) else { return };
         let colour = match stream {
@@ -206,6 +213,9 @@ impl Reporter for Human {
             Event::NodeStarted { node } => self.node_started(node),
             Event::NodeOutput { node, stream, line } => self.output(node, *stream, line),
             Event::NodeFinished { node, status, .. } => {
+                if *status == NodeStatus::Cached {
+                    self.node_cached(node);
+                }
                 if let Some(live) = &mut self.live
                     && *status != NodeStatus::Skipped
                 {

@@ -63,7 +63,7 @@ impl Reporter for JsonLines {
         match event {
             Event::RunStarted { run } => {
                 let summary = self.plan.summary();
-                let plan = json!({ "total": summary.total, "run": summary.run, "cached": 0, "skipped": summary.skipped, "unknown": 0 });
+                let plan = json!({ "total": summary.total, "run": summary.run, "cached": summary.cached, "skipped": summary.skipped, "unknown": summary.unknown });
                 Self::write("run_started", json!({ "run": run, "plan": plan }));
             }
             Event::NodeStarted { node } => Self::write("node_started", json!({ "node": node.as_str() })),

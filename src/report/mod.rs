@@ -19,6 +19,7 @@ use std::time::Duration;
 
 use rpk_planner::diagnostic::{Diagnostic, Diagnostics, Severity};
 use rpk_planner::span::Sources;
+use rpk_runtime::failure::Failure;
 
 use crate::cli::OutputArguments;
 
@@ -72,6 +73,11 @@ impl Screen {
         let mut problem = Diagnostic::error("rpk::run", message);
         problem.help = help.map(str::to_owned);
         write_err(&diagnostic::text(&Sources::default(), &problem, self.colours_err));
+    }
+
+    /// Shows what went wrong beside the template.
+    pub fn failure(&self, failure: &Failure) {
+        self.error(&failure.to_string(), failure.help.as_deref());
     }
 
     /// Shows a remark, if there is one.

@@ -5,6 +5,7 @@
 
 #![allow(dead_code, reason = "each test program uses a part of this")]
 
+pub mod building;
 pub mod engine;
 pub mod tree;
 

@@ -5,7 +5,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use super::{Moment, Settings};
+use super::{ComponentKind, Moment, OptionSpec, Settings, boolean, string_list};
 
 /// Whether the result of a node may stand in for running it another time.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -24,6 +24,23 @@ pub struct Reads {
     /// Whether names and modes matter beside contents: the file or folder is put somewhere as it is. Otherwise only
     /// the bytes of one file count.
     pub is_tree: bool,
+}
+
+/// The option by which a template says that a node is never reused.
+const OPT_OUT: &str = "rpk_cache";
+
+/// The option by which a template names what a node depends on and nobody can see.
+const INPUTS: &str = "rpk_cache_inputs";
+
+/// Lists the options that every component has for the sake of the cache.
+pub(super) fn options(kind: ComponentKind) -> Vec<OptionSpec> {
+    if kind == ComponentKind::DataSource {
+        return Vec::new();
+    }
+    vec![
+        boolean(OPT_OUT, "Whether its result may be reused; false runs it each time."),
+        string_list(INPUTS, "Files, folders and values that its result depends on beside what its options name."),
+    ]
 }
 
 /// Tells of options whether their node may be reused.
@@ -114,13 +131,23 @@ impl Recipe {
     /// Tells whether a node with these options may be reused.
     #[must_use]
     pub fn caching(&self, settings: &Settings, moment: Moment) -> Caching {
+        if settings.get(OPT_OUT).and_then(serde_json::Value::as_bool) == Some(false) {
+            return Caching::Never(format!("`{OPT_OUT}` is false"));
+        }
         (self.judge)(settings, moment)
     }
 
     /// Tells which files a node with these options reads.
     #[must_use]
     pub fn files(&self, settings: &Settings, moment: Moment) -> Vec<Reads> {
-        self.reader.as_ref().map_or_else(Vec::new, |reader| reader(settings, moment))
+        let mut files = self.reader.as_ref().map_or_else(Vec::new, |reader| reader(settings, moment));
+        // A value that names no file is an input all the same, as the option's text.
+        let named = settings.get(INPUTS).and_then(|inputs| inputs.as_array()).into_iter().flatten();
+        files.extend(named.filter_map(|input| {
+            let path = input.as_str().filter(|path| !path.is_empty())?.to_owned();
+            Some(Reads { path, is_tree: true })
+        }));
+        files
     }
 
     /// Tells whether an option can change the result of a node.
@@ -131,7 +158,7 @@ impl Recipe {
             Moment::Capture => self.boot_only,
             Moment::Run => &[],
         };
-        !self.immaterial.contains(&option) && !elsewhere.contains(&option)
+        !self.immaterial.contains(&option) && !elsewhere.contains(&option) && option != OPT_OUT
     }
 }
 
@@ -154,6 +181,16 @@ mod tests {
     #[test]
     fn who_says_nothing_is_never_reused() {
         assert!(matches!(Recipe::default().caching(&Settings::new(), Moment::Run), Caching::Never(_)));
+    }
+
+    #[test]
+    fn a_template_may_opt_out_and_name_inputs() {
+        let recipe = Recipe::cacheable(1);
+        let settings: Settings =
+            serde_json::from_str(r#"{"rpk_cache": false, "rpk_cache_inputs": ["lock", ""]}"#).expect("it is an object");
+        assert!(matches!(recipe.caching(&settings, Moment::Run), Caching::Never(_)));
+        assert_eq!(recipe.files(&settings, Moment::Run), [Reads { path: "lock".to_owned(), is_tree: true }]);
+        assert!(!recipe.matters(OPT_OUT, Moment::Run) && recipe.matters(INPUTS, Moment::Run));
     }
 
     #[test]

@@ -192,7 +192,7 @@ impl ComponentSpec {
         Self {
             kind,
             name: name.into(),
-            options: Vec::new(),
+            options: caching::options(kind),
             is_open: false,
             missing: None,
             check: None,

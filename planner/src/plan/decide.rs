@@ -46,6 +46,7 @@ struct Deciding<'a> {
     stored: Vec<Option<Stored>>,
     skipped: Vec<Option<Reason>>,
     causes: Vec<Option<Cause>>,
+    reusable: Vec<bool>,
 }
 
 /// Decides on all nodes; returns their keys beside, by place.
@@ -66,12 +67,18 @@ pub(super) fn decide(
         stored: Vec::with_capacity(count),
         skipped: vec![None; count],
         causes: vec![None; count],
+        reusable: Vec::with_capacity(count),
     };
     deciding.skip();
     deciding.look_up();
     while deciding.forward() | deciding.backward() {}
     let decisions = (0..count).map(|place| deciding.decision(place)).collect();
     (decisions, deciding.keys)
+}
+
+/// Tells whether a node may be reused, as far as it is up to the node itself.
+pub(super) fn is_cacheable(node: &Node) -> bool {
+    node.caching == Caching::Cacheable && volatile(node).is_empty()
 }
 
 /// Names the functions and build data that a node uses and that are others at each run.
@@ -134,8 +141,10 @@ impl Deciding<'_> {
         for place in 0..self.graph.node_count() {
             let key = if self.skipped[place].is_some() { None } else { key::key(self.subject(place)) };
             self.keys.push(key);
+            let is_reusable = self.is_reusable(place);
+            self.reusable.push(is_reusable);
             let node = self.graph.at(place);
-            let is_always = matches!(node.caching, Caching::Never(_)) || !volatile(node).is_empty();
+            let is_always = !is_cacheable(node);
             let is_forced = self.options.no_cache || self.options.no_cache_from.contains(&node.id);
             self.stored.push(key.filter(|_| !is_always && !is_forced).and_then(|key| self.index.stored(&key)));
             if self.skipped[place].is_none() {
@@ -148,8 +157,21 @@ impl Deciding<'_> {
         }
     }
 
-    fn is_machine_node(&self, place: usize) -> bool {
-        matches!(self.graph.at(place).kind, NodeKind::Boot | NodeKind::Provision { .. })
+    /// Tells whether it is known what is stored for a node: where nothing is stored at all, no key has to be known.
+    fn is_settled(&self, place: usize) -> bool {
+        self.keys[place].is_some() || self.index.is_empty()
+    }
+
+    /// Tells whether a node's result, and all that it was made from, is the same each time.
+    fn is_reusable(&self, place: usize) -> bool {
+        is_cacheable(self.graph.at(place))
+            && self.inputs[place].iter().all(|(edge, from)| *edge == Edge::Order || self.reusable[*from])
+    }
+
+    /// Tells whether a node is wanted for its own sake: it gives a result, or the command line names it.
+    fn is_wanted(&self, place: usize) -> bool {
+        let node = self.graph.at(place);
+        !matches!(node.kind, NodeKind::Boot | NodeKind::Provision { .. }) || self.options.targets.contains(&node.id)
     }
 
     fn set(&mut self, place: usize, cause: Cause) -> bool {
@@ -171,7 +193,7 @@ impl Deciding<'_> {
             if let Some((_, from)) = given {
                 let from = *from;
                 has_changed |= self.set(place, Cause::Given(from));
-            } else if !self.is_machine_node(place) && self.keys[place].is_some() {
+            } else if self.is_wanted(place) && self.is_settled(place) {
                 let is_there = match &self.stored[place] {
                     Some(stored) => !matches!(stored.state, StoredState::Damaged(_)),
                     None => false,
@@ -198,14 +220,14 @@ impl Deciding<'_> {
                         NodeKind::Boot => true,
                         // A node whose key is not known yet may turn out to have a snapshot.
                         _ => {
-                            self.keys[from].is_some()
+                            self.is_settled(from)
                                 && !self.stored[from].as_ref().is_some_and(|stored| {
                                     stored.has_snapshot && !matches!(stored.state, StoredState::Damaged(_))
                                 })
                         }
                     },
                     Edge::Artifact => {
-                        self.keys[from].is_some()
+                        self.is_settled(from)
                             && !self.stored[from].as_ref().is_some_and(|stored| stored.state == StoredState::Available)
                     }
                 };
@@ -221,7 +243,14 @@ impl Deciding<'_> {
         let node = self.graph.at(place);
         let last = self.index.last(&node.id);
         let took = last.map(|last| last.took).or(self.stored[place].as_ref().map(|stored| stored.took));
-        let decision = |action, reason| Decision { action, reason, key: self.keys[place], is_start: false, took };
+        let decision = |action, reason| Decision {
+            action,
+            reason,
+            key: self.keys[place],
+            is_reusable: self.reusable[place],
+            is_start: false,
+            took,
+        };
         if let Some(reason) = &self.skipped[place] {
             return decision(Action::Skip, reason.clone());
         }
@@ -289,6 +318,9 @@ impl Deciding<'_> {
             Cause::Wanted | Cause::Given(_) | Cause::Needed(_) => {}
         }
         if self.stored[place].is_none() {
+            if self.index.is_empty() {
+                return Reason::NeverBuilt;
+            }
             let Some(last) = self.index.last(&node.id) else {
                 return Reason::NeverBuilt;
             };

@@ -3,7 +3,7 @@
 //! What changed is told by its own name, once: a file, a variable, the base image, the template. What merely follows
 //! from that is not told.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use super::compare::{Difference, compare};
 use super::record::{NodeRecord, PlanRecord};
@@ -36,7 +36,7 @@ pub fn departures(saved: &PlanRecord, now: &PlanRecord) -> Vec<String> {
     if found.is_empty() {
         consequences(saved, now, &mut found);
     }
-    let mut seen = std::collections::HashSet::new();
+    let mut seen = HashSet::new();
     found.retain(|words| seen.insert(words.clone()));
     found
 }
@@ -69,22 +69,25 @@ fn told(id: &str, change: &Change) -> String {
     }
 }
 
-/// Tells what is decided otherwise though nothing that nodes are made from has changed.
+/// Tells what is decided otherwise though nothing that nodes are made from has changed; not of nodes for which this
+/// follows from one before them.
 fn consequences(saved: &PlanRecord, now: &PlanRecord, found: &mut Vec<String>) {
     let old: HashMap<&str, &NodeRecord> = saved.nodes.iter().map(|node| (node.id.as_str(), node)).collect();
+    let mut departed: HashSet<&str> = HashSet::new();
     for node in &now.nodes {
         let Some(was) = old.get(node.id.as_str()) else { continue };
-        // The one that this began with is told.
-        if was.action != node.action && node.code != "upstream-runs" {
-            found.push(match (was.action, node.action) {
-                (Action::Reuse, Action::Run) => format!("the stored result of {} is gone ({})", node.id, node.reason),
-                (_, Action::Reuse) => format!("{} was to run, and its result is stored now", node.id),
-                (was, now) => format!("{} was planned `{}` and is `{}` now", node.id, was.word(), now.word()),
-            });
-        } else if was.action == node.action
-            && (was.key != node.key || was.upstream != node.upstream || was.told != node.told)
-        {
-            found.push(format!("what {} is made from changed", node.id));
+        let words = match (was.action, node.action) {
+            (Action::Reuse, Action::Run) => format!("the stored result of {} is gone ({})", node.id, node.reason),
+            (Action::Run, Action::Reuse) => format!("{} was to run, and its result is stored now", node.id),
+            (was, now) if was != now => format!("{} was planned `{}` and is `{}` now", node.id, was.word(), now.word()),
+            _ if was.key != node.key || was.upstream != node.upstream || was.told != node.told => {
+                format!("what {} is made from changed", node.id)
+            }
+            _ => continue,
+        };
+        if !node.upstream.iter().any(|id| departed.contains(id.as_str())) {
+            found.push(words);
         }
+        departed.insert(&node.id);
     }
 }

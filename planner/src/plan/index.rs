@@ -49,6 +49,9 @@ pub trait CacheIndex {
     /// Returns the last successful run of a node of this template.
     fn last(&self, node: &NodeId) -> Option<&LastRun>;
 
+    /// Tells whether nothing is stored at all.
+    fn is_empty(&self) -> bool;
+
     /// Returns the store's secret, which keys the digests of sensitive values.
     fn secret(&self) -> &[u8; 32];
 }
@@ -64,6 +67,10 @@ impl CacheIndex for EmptyIndex {
 
     fn last(&self, _: &NodeId) -> Option<&LastRun> {
         None
+    }
+
+    fn is_empty(&self) -> bool {
+        true
     }
 
     fn secret(&self) -> &[u8; 32] {

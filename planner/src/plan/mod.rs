@@ -28,7 +28,6 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::catalog::Caching;
 use crate::graph::{Graph, Node, NodeId};
 use crate::key::{self, CacheKey, Facts, Input, NodeFacts, Subject};
 pub use changes::changes;
@@ -83,6 +82,8 @@ pub struct Decision {
     pub reason: Reason,
     /// Its key, once everything that it depends on is known.
     pub key: Option<CacheKey>,
+    /// Whether its result may be stored: it is the same each time, and so is all that it is made from.
+    pub is_reusable: bool,
     /// Whether the machine as this node left it is stored, and the lane goes on from there.
     pub is_start: bool,
     /// How long it took when it was last run.
@@ -108,7 +109,7 @@ impl Step<'_> {
     /// Tells whether the node's result may be stored and reused.
     #[must_use]
     pub fn is_cacheable(&self) -> bool {
-        self.node.caching == Caching::Cacheable && decide::volatile(self.node).is_empty()
+        decide::is_cacheable(self.node)
     }
 }
 
@@ -193,15 +194,36 @@ impl Plan {
     /// Lists the inputs of a node, in the form that may be shown and stored.
     #[must_use]
     pub fn inputs(&self, id: &NodeId) -> Vec<Input> {
-        self.graph.place(id).map_or_else(Vec::new, |place| {
-            key::inputs(Subject {
-                graph: &self.graph,
-                place,
-                facts: self.facts[place].as_ref(),
-                keys: &self.keys,
-                secret: &self.secret,
-            })
-        })
+        self.graph.place(id).map_or_else(Vec::new, |place| key::inputs(self.subject(place)))
+    }
+
+    /// Returns the key of the node at a place, as far as it is known by now.
+    #[must_use]
+    pub fn key_at(&self, place: usize) -> Option<CacheKey> {
+        self.keys[place]
+    }
+
+    /// Takes note of what running a node has shown of what it reads, and works out anew the keys that depend on it.
+    ///
+    /// What is done with the nodes stays as it was decided.
+    pub fn learn(&mut self, id: &NodeId, input: Input) {
+        let Some(place) = self.graph.place(id) else { return };
+        let contents = &mut self.facts[place].get_or_insert_default().contents;
+        match contents.iter_mut().find(|known| known.path == input.path) {
+            Some(known) if *known == input => return,
+            Some(known) => *known = input,
+            None => contents.push(input),
+        }
+        let build = self.graph.at(place).build;
+        for place in place..self.graph.node_count() {
+            if self.graph.at(place).build == build && self.decisions[place].action != Action::Skip {
+                self.keys[place] = key::key(self.subject(place));
+            }
+        }
+    }
+
+    fn subject(&self, place: usize) -> Subject<'_> {
+        Subject { graph: &self.graph, place, facts: self.facts[place].as_ref(), keys: &self.keys, secret: &self.secret }
     }
 
     /// Counts the steps.
@@ -218,6 +240,20 @@ impl Plan {
         }
         summary
     }
+}
+
+/// Works out the keys of a graph's nodes, by place, for whoever has to look up what is stored under them.
+#[must_use]
+pub fn keys(graph: &Graph, facts: &dyn Facts, secret: &[u8; 32]) -> Vec<Option<CacheKey>> {
+    let mut keys = Vec::with_capacity(graph.node_count());
+    for (place, node) in graph.nodes().enumerate() {
+        let key = match node.excluded {
+            Some(_) => None,
+            None => key::key(Subject { graph, place, facts: facts.node(&node.id), keys: &keys, secret }),
+        };
+        keys.push(key);
+    }
+    keys
 }
 
 /// Decides what is done with a graph's nodes.

@@ -146,6 +146,10 @@ impl CacheIndex for Store {
         self.last.get(node)
     }
 
+    fn is_empty(&self) -> bool {
+        self.results.is_empty()
+    }
+
     fn secret(&self) -> &[u8; 32] {
         &[7; 32]
     }
@@ -357,10 +361,27 @@ fn a_damaged_artifact_is_made_again() {
 
 #[test]
 fn an_image_that_nobody_has_seen_leaves_the_lane_open() {
-    let mut world = World::new();
+    let (mut world, store) = built();
     world.images.clear();
-    let plan = world.plan(&Store::default(), Options::default());
+    let plan = world.plan(&store, Options::default());
     assert!(plan.steps().all(|step| step.action == Action::Unknown && step.reason.code() == "upstream-unknown"));
+    // Where nothing is stored there is nothing to doubt.
+    let plan = world.plan(&Store::default(), Options::default());
+    assert!(plan.steps().all(|step| step.action == Action::Run && step.reason.code() == "never-built"));
+    assert!(plan.steps().all(|step| step.decision.key.is_none()));
+}
+
+#[test]
+fn a_key_is_made_up_for_once_the_image_is_there() {
+    let (mut world, store) = built();
+    let expected: Vec<_> = world.plan(&store, Options::default()).steps().map(|step| step.decision.key).collect();
+    let image = world.images.clone();
+    world.images.clear();
+    let mut plan = world.plan(&Store::default(), Options::default());
+    let boot = plan.graph.nodes().next().map(|node| node.id.clone()).expect("it has a boot");
+    let digest = image.into_values().next().expect("it has an image");
+    plan.learn(&boot, Input::new("image", InputValue::Content { digest, size_bytes: None }));
+    assert_eq!((0..plan.graph.node_count()).map(|place| plan.key_at(place)).collect::<Vec<_>>(), expected);
 }
 
 #[test]

@@ -6,30 +6,34 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use bollard::auth::DockerCredentials;
+use bollard::models::{ContainerConfig, ContainerInspectResponse, ImageInspect};
 use bollard::query_parameters::{
-    CommitContainerOptionsBuilder, CreateContainerOptionsBuilder, RemoveContainerOptionsBuilder,
+    CommitContainerOptionsBuilder, CreateContainerOptionsBuilder, RemoveContainerOptionsBuilder, TopOptions,
 };
 use futures::future::BoxFuture;
 use futures::{FutureExt as _, TryStreamExt as _};
 use rpk_planner::catalog::{
-    ArtifactKind, ComponentKind, ComponentSpec, Moment, Problem, Rendering, Settings, boolean, string, string_list,
-    string_map,
+    ArtifactKind, Caching, ComponentKind, ComponentSpec, Moment, Problem, Recipe, Rendering, Settings, boolean, string,
+    string_list, string_map,
 };
-use serde::Deserialize;
+use rpk_planner::key::{Input, InputValue};
+use serde::{Deserialize, Serialize};
 
-use super::{Builder, BuilderType, Machine};
+use super::{Builder, BuilderType, Machine, Snapshot};
 use crate::artifact::Artifact;
 use crate::communicator::Communicator;
 use crate::communicator::docker::DockerCommunicator;
 use crate::communicator::options;
 use crate::context::NodeContext;
 use crate::docker::{
-    EXPORT_BUILDER_ID, Engine, IMAGE_BUILDER_ID, PullPolicy, RunOptions, RunSpec, explain, remove_image,
+    EXPORT_BUILDER_ID, Engine, IMAGE_BUILDER_ID, ImageName, LazyEngine, PullPolicy, RunOptions, RunSpec, explain,
+    remove_image,
 };
 use crate::failure::{Failure, Outcome};
+use crate::journal::{self, Entry};
 
 /// The `docker` builder type.
 pub struct Docker;
@@ -132,6 +136,35 @@ impl BuilderType for Docker {
             })
             .uses_engine()
             .build_data(&["ImageSha256", "SourceImageDigest"])
+            .recipe(
+                Recipe::judged(1, |settings, _| {
+                    match settings.get("volumes").and_then(|volumes| volumes.as_object()) {
+                        Some(volumes) if !volumes.is_empty() => Caching::Never(
+                            "mounts folders of this machine, whose contents are no part of the image".to_owned(),
+                        ),
+                        _ => Caching::Cacheable,
+                    }
+                })
+                .immaterial(&["pull", "login", "login_username", "login_password", "login_server", "docker_path"])
+                .capture_only(&["commit", "export_path", "discard", "changes", "author", "message"])
+                .boot_only(&[
+                    "image",
+                    "platform",
+                    "run_command",
+                    "privileged",
+                    "cap_add",
+                    "cap_drop",
+                    "device",
+                    "tmpfs",
+                    "volumes",
+                    "runtime",
+                    "container_dir",
+                    "exec_user",
+                    "pty",
+                    "fix_upload_owner",
+                ])
+                .image_option("image"),
+            )
     }
 
     fn configure(&self, settings: &Settings) -> Outcome<Box<dyn Builder>> {
@@ -204,10 +237,37 @@ struct DockerBuilder {
 impl Builder for DockerBuilder {
     fn boot<'a>(&'a self, ctx: &'a NodeContext) -> BoxFuture<'a, Outcome<Arc<dyn Machine>>> {
         async move {
-            let machine = boot(ctx, self.config.clone()).await?;
+            let source = self.config.find_source(ctx).await?;
+            let machine = start(ctx, self.config.clone(), source, &self.config.image).await?;
             Ok(Arc::new(machine) as Arc<dyn Machine>)
         }
         .boxed()
+    }
+
+    fn source<'a>(&'a self, engine: &'a LazyEngine) -> BoxFuture<'a, Outcome<Vec<Input>>> {
+        async move { Ok(vec![Input::new("image", self.config.image_content(engine.get().await?).await?)]) }.boxed()
+    }
+
+    fn resume<'a>(&'a self, ctx: &'a NodeContext, snapshot: &'a Snapshot) -> BoxFuture<'a, Outcome<Arc<dyn Machine>>> {
+        async move {
+            let source: SourceImage = serde_json::from_value(snapshot.data.clone())
+                .map_err(|error| Failure::new(error.to_string()).context("reading a stored state"))?;
+            let machine = start(ctx, self.config.clone(), source, &snapshot.id).await?;
+            Ok(Arc::new(machine) as Arc<dyn Machine>)
+        }
+        .boxed()
+    }
+
+    fn has_snapshot<'a>(&'a self, engine: &'a LazyEngine, snapshot: &'a Snapshot) -> BoxFuture<'a, Outcome<bool>> {
+        async move { Ok(engine.get().await?.local_image(&snapshot.id).await?.is_some()) }.boxed()
+    }
+
+    fn identity<'a>(
+        &'a self,
+        engine: &'a LazyEngine,
+        artifact: &'a Artifact,
+    ) -> BoxFuture<'a, Outcome<Option<String>>> {
+        crate::docker::identity(engine, artifact).boxed()
     }
 
     fn discard<'a>(&'a self, ctx: &'a NodeContext, artifact: &'a Artifact) -> BoxFuture<'a, Outcome<()>> {
@@ -222,28 +282,53 @@ impl Builder for DockerBuilder {
     }
 }
 
-async fn boot(ctx: &NodeContext, config: Arc<Config>) -> Outcome<DockerMachine> {
-    let engine = ctx.services.engine().await?.clone();
-    let credentials = config.login.then(|| DockerCredentials {
-        username: config.login_username.clone(),
-        password: config.login_password.clone(),
-        serveraddress: config.login_server.clone(),
-        ..DockerCredentials::default()
-    });
-    let pull = match config.pull {
-        Some(true) => PullPolicy::Always,
-        Some(false) | None => PullPolicy::IfMissing,
-    };
-    let image = engine.resolve_image(ctx, &config.image, pull, config.platform.as_deref(), credentials).await?;
-    let source = SourceImage {
-        cmd: image.config.as_ref().and_then(|config| config.cmd.clone()).unwrap_or_default(),
-        entrypoint: image.config.as_ref().and_then(|config| config.entrypoint.clone()).unwrap_or_default(),
-        digest: image.repo_digests.and_then(|digests| digests.into_iter().next()).unwrap_or_default(),
-    };
+impl Config {
+    fn credentials(&self) -> Option<DockerCredentials> {
+        self.login.then(|| DockerCredentials {
+            username: self.login_username.clone(),
+            password: self.login_password.clone(),
+            serveraddress: self.login_server.clone(),
+            ..DockerCredentials::default()
+        })
+    }
 
+    /// Finds the image to start from, pulling it if need be.
+    async fn find_source(&self, ctx: &NodeContext) -> Outcome<SourceImage> {
+        let engine = ctx.services.engine().await?;
+        let pull = match self.pull {
+            Some(true) => PullPolicy::Always,
+            Some(false) | None => PullPolicy::IfMissing,
+        };
+        let image = engine.resolve_image(ctx, &self.image, pull, self.platform.as_deref(), self.credentials()).await?;
+        Ok(SourceImage::of(image))
+    }
+
+    /// Tells by its content which image a build would start from now.
+    async fn image_content(&self, engine: &Engine) -> Outcome<InputValue> {
+        let local = engine.local_image(&self.image).await?;
+        if self.pull == Some(true) {
+            let digest = engine.registry_digest(&self.image, self.credentials()).await?;
+            let has_it = |image: &ImageInspect| {
+                image.repo_digests.iter().flatten().any(|known| known.ends_with(&format!("@{digest}")))
+            };
+            if !local.as_ref().is_some_and(has_it) {
+                // What it is called here is known once it has been pulled.
+                return Ok(InputValue::Content { digest, size_bytes: None });
+            }
+        }
+        Ok(match local {
+            Some(image) => SourceImage::of(image).content(),
+            None => InputValue::Text("not pulled yet".to_owned()),
+        })
+    }
+}
+
+/// Starts a container from an image: the builder's, or a state that a container of such a build was left in.
+async fn start(ctx: &NodeContext, config: Arc<Config>, source: SourceImage, image: &str) -> Outcome<DockerMachine> {
+    let engine = ctx.services.engine().await?.clone();
     let mut words = Vec::new();
     for word in &config.run_command {
-        words.push(ctx.render(word, &[("Image", &config.image)])?);
+        words.push(ctx.render(word, &[("Image", image)])?);
     }
     let home = std::env::home_dir();
     let volumes = config.volumes.iter().map(|(host, container)| {
@@ -279,7 +364,8 @@ async fn boot(ctx: &NodeContext, config: Arc<Config>) -> Outcome<DockerMachine> 
     if let Some(platform) = &spec.platform {
         create = create.platform(platform);
     }
-    let user = spec.body.user.clone().or_else(|| image.config.and_then(|config| config.user)).unwrap_or_default();
+    let user = spec.body.user.clone().or_else(|| source.user.clone()).unwrap_or_default();
+    ctx.services.note(&Entry::Container { name: name.clone(), at: journal::now() })?;
     // From here on, cancelling must not lose the container: creating is awaited in any case.
     let created = engine
         .client()
@@ -296,11 +382,21 @@ async fn boot(ctx: &NodeContext, config: Arc<Config>) -> Outcome<DockerMachine> 
             memory,
         ),
         engine,
-        container: created.id,
+        container: created.id.clone(),
         config,
         source,
+        image_is_state: AtomicBool::new(false),
     };
-    let started = machine.engine.client().start_container(&machine.container, None).await;
+    let noted = ctx.services.note(&Entry::ContainerMade { name, id: created.id });
+    let started = match noted {
+        Ok(()) => machine
+            .engine
+            .client()
+            .start_container(&machine.container, None)
+            .await
+            .map_err(|error| explain(&error).context("starting the container")),
+        Err(failure) => Err(failure),
+    };
     let failure = match started {
         Ok(()) if !ctx.cancel.is_cancelled() => {
             ctx.say(format!("Container ID: {}", machine.container)).await;
@@ -308,10 +404,10 @@ async fn boot(ctx: &NodeContext, config: Arc<Config>) -> Outcome<DockerMachine> 
             return Ok(machine);
         }
         Ok(()) => Failure::cancelled(),
-        Err(error) => explain(&error).context("starting the container"),
+        Err(failure) => failure,
     };
     // A failure to remove is said, but it is not why the boot failed.
-    if let Err(leftover) = machine.remove().await {
+    if let Err(leftover) = machine.remove(ctx).await {
         ctx.complain(leftover.to_string()).await;
     }
     Err(failure)
@@ -324,10 +420,32 @@ fn container_name(run_id: &str) -> String {
 }
 
 /// What the build needs to know of the image that it started from.
+#[derive(Clone, Debug, Serialize, Deserialize)]
 struct SourceImage {
+    id: String,
+    size: Option<u64>,
     cmd: Vec<String>,
     entrypoint: Vec<String>,
+    user: Option<String>,
     digest: String,
+}
+
+impl SourceImage {
+    fn of(image: ImageInspect) -> Self {
+        let config = image.config.unwrap_or_default();
+        Self {
+            id: image.id.unwrap_or_default(),
+            size: image.size.and_then(|size| u64::try_from(size).ok()),
+            cmd: config.cmd.unwrap_or_default(),
+            entrypoint: config.entrypoint.unwrap_or_default(),
+            user: config.user,
+            digest: image.repo_digests.and_then(|digests| digests.into_iter().next()).unwrap_or_default(),
+        }
+    }
+
+    fn content(&self) -> InputValue {
+        InputValue::Content { digest: self.id.clone(), size_bytes: self.size }
+    }
 }
 
 struct DockerMachine {
@@ -336,6 +454,8 @@ struct DockerMachine {
     config: Arc<Config>,
     communicator: DockerCommunicator,
     source: SourceImage,
+    /// Whether the captured image is the machine's state, from which another machine can go on.
+    image_is_state: AtomicBool,
 }
 
 impl Machine for DockerMachine {
@@ -359,6 +479,22 @@ impl Machine for DockerMachine {
         .collect()
     }
 
+    fn source(&self) -> Vec<Input> {
+        vec![Input::new("image", self.source.content())]
+    }
+
+    fn snapshot<'a>(&'a self, ctx: &'a NodeContext, name: &'a str) -> BoxFuture<'a, Outcome<Option<Snapshot>>> {
+        self.keep(ctx, name).boxed()
+    }
+
+    fn snapshot_of(&self, artifact: &Artifact) -> Option<Snapshot> {
+        if artifact.builder_id != IMAGE_BUILDER_ID || !self.image_is_state.load(Ordering::Relaxed) {
+            return None;
+        }
+        let data = serde_json::to_value(&self.source).ok()?;
+        Some(Snapshot { id: artifact.id.clone(), name: String::new(), data })
+    }
+
     fn capture<'a>(&'a self, ctx: &'a NodeContext) -> BoxFuture<'a, Outcome<Artifact>> {
         async move {
             if self.config.commit {
@@ -378,34 +514,102 @@ impl Machine for DockerMachine {
         .boxed()
     }
 
+    fn release(&self, ctx: &NodeContext) {
+        self.settle(ctx);
+    }
+
     fn destroy<'a>(&'a self, ctx: &'a NodeContext) -> BoxFuture<'a, Outcome<()>> {
         async move {
             ctx.say(format!("Killing the container: {}", self.container)).await;
-            self.remove().await
+            self.remove(ctx).await
         }
         .boxed()
     }
 }
 
 impl DockerMachine {
+    /// Writes down that nothing of the container has to be taken away any more.
+    fn settle(&self, ctx: &NodeContext) {
+        // A journal that tells too much is no harm: a container that is gone cannot be removed.
+        let _ = ctx.services.note(&Entry::ContainerSettled { id: self.container.clone() });
+        let _ = ctx.services.note(&Entry::CommitSettled { container: self.container.clone() });
+    }
+
     /// Kills and removes the container with its anonymous volumes; one that is gone already is no failure.
-    async fn remove(&self) -> Outcome<()> {
+    async fn remove(&self, ctx: &NodeContext) -> Outcome<()> {
         let options = RemoveContainerOptionsBuilder::default().force(true).v(true).build();
         match self.engine.client().remove_container(&self.container, Some(options)).await {
-            Ok(()) | Err(bollard::errors::Error::DockerResponseServerError { status_code: 404, .. }) => Ok(()),
+            Ok(()) | Err(bollard::errors::Error::DockerResponseServerError { status_code: 404, .. }) => {
+                self.settle(ctx);
+                Ok(())
+            }
             Err(error) => Err(explain(&error).context(format!("removing container {}", self.container))),
         }
+    }
+
+    /// Returns what the engine says of the container.
+    async fn inspect(&self) -> Outcome<ContainerInspectResponse> {
+        let inspected = self.engine.client().inspect_container(&self.container, None).await;
+        inspected.map_err(|error| explain(&error).context("inspecting the container"))
+    }
+
+    /// Returns the configuration that an image of the container gets.
+    ///
+    /// The engine takes a configuration with the request for the image's; Docker's client sends none and gets the
+    /// container's, so that is what is sent: just as if it had been started from the builder's image.
+    fn image_config(&self, container: ContainerInspectResponse) -> ContainerConfig {
+        ContainerConfig { image: Some(self.config.image.clone()), ..container.config.unwrap_or_default() }
+    }
+
+    /// Tells whether folders of the container are no part of an image of it: another machine would not have them.
+    fn has_mounts(&self, container: &ContainerInspectResponse) -> bool {
+        !self.config.tmpfs.is_empty() || container.mounts.as_ref().is_some_and(|mounts| !mounts.is_empty())
+    }
+
+    /// Tells whether nothing but the container's own process runs: another machine would not run it.
+    async fn is_idle(&self) -> bool {
+        let listed = self.engine.client().top_processes(&self.container, None::<TopOptions>).await;
+        listed.is_ok_and(|listed| listed.processes.is_some_and(|processes| processes.len() == 1))
+    }
+
+    /// Commits the container as it is, under a name, and lets it go on; not where another machine would not be the
+    /// same.
+    async fn keep(&self, ctx: &NodeContext, name: &str) -> Outcome<Option<Snapshot>> {
+        let client = self.engine.client();
+        let (container, is_idle) = tokio::join!(self.inspect(), self.is_idle());
+        let container = container?;
+        if !is_idle || self.has_mounts(&container) {
+            return Ok(None);
+        }
+        ctx.services.note(&Entry::Image { name: name.to_owned() })?;
+        let image = ImageName::parse(name);
+        let options = CommitContainerOptionsBuilder::default()
+            .container(&self.container)
+            .repo(&image.repository)
+            .tag(&image.reference)
+            .pause(true);
+        let committed = client
+            .commit_container(options.build(), self.image_config(container))
+            .await
+            .map_err(|error| explain(&error).context("keeping the state of the container"))?;
+        let id = if committed.id.contains(':') { committed.id } else { format!("sha256:{}", committed.id) };
+        let data = serde_json::to_value(&self.source).map_err(|error| Failure::new(error.to_string()))?;
+        Ok(Some(Snapshot { id, name: name.to_owned(), data }))
     }
 
     async fn commit(&self, ctx: &NodeContext) -> Outcome<Artifact> {
         ctx.say("Committing the container").await;
         let client = self.engine.client();
-        // The engine takes a configuration with the request for the image's; Docker's client sends none and gets the
-        // container's, so that is what is sent.
-        let container = client
-            .inspect_container(&self.container, None)
-            .await
-            .map_err(|error| explain(&error).context("inspecting the container"))?;
+        let container = if self.config.changes.is_empty() {
+            let (container, is_idle) = tokio::join!(self.inspect(), self.is_idle());
+            let container = container?;
+            self.image_is_state.store(is_idle && !self.has_mounts(&container), Ordering::Relaxed);
+            container
+        } else {
+            self.inspect().await?
+        };
+        let config = self.image_config(container);
+        ctx.services.note(&Entry::Commit { container: self.container.clone(), at: journal::now() })?;
         let changes = changes_with_defaults(&self.config.changes, &self.source.cmd, &self.source.entrypoint);
         let mut options = CommitContainerOptionsBuilder::default()
             .container(&self.container)
@@ -421,7 +625,7 @@ impl DockerMachine {
         // container wakes nothing up: so it can be done meanwhile, and the engine takes down its network in the time
         // of the commit. Where pausing is not to be had, the container is killed before.
         let kill = || client.kill_container(&self.container, None);
-        let commit = client.commit_container(options.build(), container.config.unwrap_or_default());
+        let commit = client.commit_container(options.build(), config);
         let committed = if client.pause_container(&self.container).await.is_ok() {
             // A container that survives this is removed by force later.
             let (committed, _) = tokio::join!(commit, kill());

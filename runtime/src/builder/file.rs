@@ -8,7 +8,9 @@ use std::sync::Arc;
 
 use futures::FutureExt as _;
 use futures::future::{BoxFuture, ready};
-use rpk_planner::catalog::{ArtifactKind, ComponentKind, ComponentSpec, Moment, Problem, Settings, string};
+use rpk_planner::catalog::{
+    ArtifactKind, ComponentKind, ComponentSpec, Moment, Problem, Reads, Recipe, Settings, string,
+};
 use serde::Deserialize;
 
 use super::{Builder, BuilderType, Machine};
@@ -64,6 +66,14 @@ impl BuilderType for File {
                 }
             })
             .captures(|_| ArtifactKind::Files)
+            .recipe(Recipe::cacheable(1).boot_only(&["content", "source"]).reads(|settings, moment| {
+                let source = settings.get("source").and_then(|source| source.as_str()).unwrap_or_default();
+                if moment != Moment::Boot || source.is_empty() {
+                    return Vec::new();
+                }
+                // A copy has its source's mode.
+                vec![Reads { path: source.to_owned(), is_tree: true }]
+            }))
     }
 
     fn configure(&self, settings: &Settings) -> Outcome<Box<dyn Builder>> {

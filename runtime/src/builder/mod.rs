@@ -14,13 +14,16 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use futures::FutureExt as _;
-use futures::future::BoxFuture;
+use futures::future::{BoxFuture, ready};
 use rpk_planner::catalog::{ComponentSpec, Settings};
+use rpk_planner::key::Input;
+use serde::{Deserialize, Serialize};
 
 use crate::artifact::Artifact;
 use crate::communicator::Communicator;
 use crate::context::NodeContext;
-use crate::failure::Outcome;
+use crate::docker::LazyEngine;
+use crate::failure::{Failure, Outcome};
 
 /// The builders that rpk has.
 pub static BUILDERS: &[&dyn BuilderType] = &[&docker::Docker, &file::File, &null::Null];
@@ -38,8 +41,48 @@ pub trait BuilderType: Send + Sync {
     fn configure(&self, settings: &Settings) -> Outcome<Box<dyn Builder>>;
 }
 
+/// A machine's state, kept so that another machine can start from it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Snapshot {
+    /// What the builder finds it by, such as an image's id.
+    pub id: String,
+    /// The name that it is kept under.
+    pub name: String,
+    /// What else the builder needs to go on from it.
+    pub data: serde_json::Value,
+}
+
 /// A builder with its options.
 pub trait Builder: Send + Sync {
+    /// Tells what a boot would start from, such as the digest of an image, without touching anything.
+    fn source<'a>(&'a self, engine: &'a LazyEngine) -> BoxFuture<'a, Outcome<Vec<Input>>> {
+        let _ = engine;
+        ready(Ok(Vec::new())).boxed()
+    }
+
+    /// Starts a machine from a state that a machine of a builder with the same options was left in. On failure
+    /// nothing of it is left.
+    fn resume<'a>(&'a self, ctx: &'a NodeContext, snapshot: &'a Snapshot) -> BoxFuture<'a, Outcome<Arc<dyn Machine>>> {
+        let _ = (ctx, snapshot);
+        ready(Err(Failure::new("this builder cannot go on from a stored state"))).boxed()
+    }
+
+    /// Tells whether a machine's state is still there.
+    fn has_snapshot<'a>(&'a self, engine: &'a LazyEngine, snapshot: &'a Snapshot) -> BoxFuture<'a, Outcome<bool>> {
+        let _ = (engine, snapshot);
+        ready(Ok(false)).boxed()
+    }
+
+    /// Tells what an artifact of this builder is, beside its files, such as an image's id; none if it is no more.
+    fn identity<'a>(
+        &'a self,
+        engine: &'a LazyEngine,
+        artifact: &'a Artifact,
+    ) -> BoxFuture<'a, Outcome<Option<String>>> {
+        let _ = (engine, artifact);
+        ready(Ok(None)).boxed()
+    }
+
     /// Starts the machine. On failure nothing of it is left.
     fn boot<'a>(&'a self, ctx: &'a NodeContext) -> BoxFuture<'a, Outcome<Arc<dyn Machine>>>;
 
@@ -58,8 +101,31 @@ pub trait Machine: Send + Sync {
     /// Returns what templates may ask of it, such as `ID`.
     fn data(&self) -> BTreeMap<String, String>;
 
+    /// Tells what it was started from, in the form of [`Builder::source`].
+    fn source(&self) -> Vec<Input> {
+        Vec::new()
+    }
+
+    /// Keeps its state under a name, so that another machine can start from it; none if that would not be the same
+    /// machine, for example since something runs on it.
+    fn snapshot<'a>(&'a self, ctx: &'a NodeContext, name: &'a str) -> BoxFuture<'a, Outcome<Option<Snapshot>>> {
+        let _ = (ctx, name);
+        ready(Ok(None)).boxed()
+    }
+
+    /// Takes a captured artifact for the machine's state, if it is just that.
+    fn snapshot_of(&self, artifact: &Artifact) -> Option<Snapshot> {
+        let _ = artifact;
+        None
+    }
+
     /// Captures its state as an artifact.
     fn capture<'a>(&'a self, ctx: &'a NodeContext) -> BoxFuture<'a, Outcome<Artifact>>;
+
+    /// Leaves it to the user as it is: nobody removes it later.
+    fn release(&self, ctx: &NodeContext) {
+        let _ = ctx;
+    }
 
     /// Removes it. Called once, whatever happened before, and not cut short by cancellation.
     fn destroy<'a>(&'a self, ctx: &'a NodeContext) -> BoxFuture<'a, Outcome<()>>;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use futures::FutureExt as _;
 use futures::future::{BoxFuture, ready};
-use rpk_planner::catalog::{ArtifactKind, ComponentKind, ComponentSpec, Moment, Problem, Settings};
+use rpk_planner::catalog::{ArtifactKind, Caching, ComponentKind, ComponentSpec, Moment, Problem, Recipe, Settings};
 
 use super::{Builder, BuilderType, Machine};
 use crate::artifact::Artifact;
@@ -28,6 +28,12 @@ impl BuilderType for Null {
                 _ => "start without a machine".to_owned(),
             })
             .captures(|_| ArtifactKind::Nothing)
+            .recipe(Recipe::judged(1, |settings, _| match text(settings, "communicator") {
+                "none" => Caching::Cacheable,
+                _ => Caching::Never(
+                    "works on a machine that rpk did not make and whose state it does not know".to_owned(),
+                ),
+            }))
     }
 
     fn configure(&self, settings: &Settings) -> Outcome<Box<dyn Builder>> {

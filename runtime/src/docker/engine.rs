@@ -35,6 +35,33 @@ pub struct Engine {
     images: Arc<DashMap<ImageRequest, Arc<OnceCell<ImageInspect>>>>,
 }
 
+/// The container engine, connected at its first use and shared from then on.
+#[derive(Clone, Debug, Default)]
+pub struct LazyEngine {
+    cell: Arc<OnceCell<Engine>>,
+    is_offline: bool,
+}
+
+impl LazyEngine {
+    /// Makes one that is never connected: for plans that may ask nobody.
+    #[must_use]
+    pub fn offline() -> Self {
+        Self { is_offline: true, ..Self::default() }
+    }
+
+    /// Returns the engine, connecting if nobody has done so yet.
+    ///
+    /// # Errors
+    ///
+    /// Fails if no engine answers; the failure says how to start one.
+    pub async fn get(&self) -> Outcome<&Engine> {
+        if self.is_offline {
+            return Err(Failure::new("nobody is asked, as `-offline` says"));
+        }
+        self.cell.get_or_try_init(Engine::connect).await
+    }
+}
+
 /// A name, when to pull it, and its platform.
 type ImageRequest = (String, PullPolicy, Option<String>);
 
@@ -130,6 +157,18 @@ impl Engine {
             Err(bollard::errors::Error::DockerResponseServerError { status_code: 404, .. }) => Ok(None),
             Err(error) => Err(explain(&error).context(format!("looking for image `{name}`"))),
         }
+    }
+
+    /// Asks an image's registry for the digest of what it has under the image's name; nothing is pulled.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the registry does not answer or has no such image.
+    pub async fn registry_digest(&self, name: &str, credentials: Option<DockerCredentials>) -> Outcome<String> {
+        let credentials = credentials.or_else(|| stored_credentials(ImageName::parse(name).registry()));
+        let found = self.client.inspect_registry_image(name, credentials).await;
+        let found = found.map_err(|error| explain(&error).context(format!("asking the registry for `{name}`")))?;
+        found.descriptor.digest.ok_or_else(|| Failure::new(format!("the registry told no digest of `{name}`")))
     }
 
     async fn pull_image(

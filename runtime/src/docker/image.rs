@@ -2,7 +2,7 @@
 
 use bollard::query_parameters::RemoveImageOptionsBuilder;
 
-use super::explain;
+use super::{LazyEngine, explain};
 use crate::artifact::Artifact;
 use crate::context::NodeContext;
 use crate::failure::{Failure, Outcome};
@@ -23,6 +23,23 @@ pub(crate) fn expect_image(input: &Artifact) -> Outcome<()> {
     }
     Err(Failure::new(format!("an artifact of kind `{}` is no image in the engine", input.builder_id))
         .help("set `commit` on the docker builder, or put `docker-import` before it"))
+}
+
+/// Returns the id of the image that an artifact is known by; none if one of its names leads elsewhere or nowhere.
+pub(crate) async fn identity(engine: &LazyEngine, artifact: &Artifact) -> Outcome<Option<String>> {
+    if ![IMAGE_BUILDER_ID, TAGGED_BUILDER_ID].contains(&artifact.builder_id.as_str()) {
+        return Ok(None);
+    }
+    let engine = engine.get().await?;
+    let mut found = None;
+    for name in std::iter::once(&artifact.id).chain(&artifact.tags) {
+        let Some(id) = engine.local_image(name).await?.and_then(|image| image.id) else { return Ok(None) };
+        if found.as_ref().is_some_and(|found| *found != id) {
+            return Ok(None);
+        }
+        found = Some(id);
+    }
+    Ok(found)
 }
 
 /// Removes an image by id or name from the engine's store.

@@ -12,6 +12,7 @@ use tokio_util::io::{StreamReader, SyncIoBridge};
 
 use crate::context::NodeContext;
 use crate::failure::{Failure, Outcome};
+use crate::journal::Entry;
 
 /// The size of a piece of a tar stream.
 const PIECE_BYTES: usize = 256 * 1024;
@@ -96,6 +97,7 @@ pub(crate) async fn write_stream(
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     tokio::fs::create_dir_all(folder).await.map_err(failed)?;
     let temporary = tempfile::NamedTempFile::new_in(folder).map_err(failed)?;
+    ctx.services.note(&Entry::File { path: std::path::absolute(temporary.path()).map_err(failed)? })?;
     let mut file = tokio::fs::File::create(temporary.path()).await.map_err(failed)?;
     loop {
         let piece = tokio::select! {

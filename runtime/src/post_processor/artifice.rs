@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use futures::FutureExt as _;
 use futures::future::BoxFuture;
 use rpk_planner::catalog::{
-    ArtifactFlow, ArtifactKind, ComponentKind, ComponentSpec, Problem, Settings, boolean, string_list,
+    ArtifactFlow, ArtifactKind, ComponentKind, ComponentSpec, Problem, Recipe, Settings, boolean, string_list,
 };
 use serde::Deserialize;
 
@@ -35,6 +35,7 @@ impl PostProcessorType for Artifice {
                 }
                 Vec::new()
             })
+            .recipe(Recipe::never("takes files as they are when it runs"))
             .describe(|_, _| "take files in place of the artifact".to_owned())
             .flow(ArtifactFlow {
                 takes: &[],

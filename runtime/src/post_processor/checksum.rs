@@ -7,7 +7,7 @@ use digest::DynDigest;
 use futures::FutureExt as _;
 use futures::future::BoxFuture;
 use rpk_planner::catalog::{
-    ArtifactFlow, ArtifactKind, ComponentKind, ComponentSpec, Problem, Rendering, Settings, string, string_list,
+    ArtifactFlow, ArtifactKind, ComponentKind, ComponentSpec, Problem, Recipe, Rendering, Settings, string, string_list,
 };
 use serde::Deserialize;
 
@@ -56,6 +56,7 @@ impl PostProcessorType for Checksum {
                     })
                     .collect()
             })
+            .recipe(Recipe::cacheable(1))
             .describe(|settings, _| {
                 let config: Result<Config, _> = crate::settings::read_settings(settings);
                 let types = config.map_or_else(|_| default_types(), |config| config.checksum_types);

@@ -6,7 +6,9 @@ use bollard::body_try_stream;
 use bollard::query_parameters::CreateImageOptionsBuilder;
 use futures::future::BoxFuture;
 use futures::{FutureExt as _, StreamExt as _};
-use rpk_planner::catalog::{ArtifactFlow, ArtifactKind, ComponentKind, ComponentSpec, Settings, string, string_list};
+use rpk_planner::catalog::{
+    ArtifactFlow, ArtifactKind, ComponentKind, ComponentSpec, Recipe, Settings, string, string_list,
+};
 use serde::Deserialize;
 use tokio_util::io::ReaderStream;
 
@@ -40,6 +42,7 @@ impl PostProcessorType for DockerImport {
                 string("platform", "The platform of the image."),
                 string("docker_path", "Accepted for Packer's sake: rpk needs no Docker client."),
             ])
+            .recipe(Recipe::cacheable(1).immaterial(&["docker_path"]))
             .describe(|settings, _| {
                 let config: Result<Config, _> = crate::settings::read_settings(settings);
                 config.map_or_else(|_| "import as an image".to_owned(), |config| format!("import as {}", config.name()))

@@ -6,7 +6,9 @@ use bollard::auth::DockerCredentials;
 use bollard::query_parameters::PushImageOptionsBuilder;
 use futures::future::BoxFuture;
 use futures::{FutureExt as _, StreamExt as _};
-use rpk_planner::catalog::{ArtifactFlow, ArtifactKind, ComponentKind, ComponentSpec, Settings, boolean, string};
+use rpk_planner::catalog::{
+    ArtifactFlow, ArtifactKind, ComponentKind, ComponentSpec, Recipe, Settings, boolean, string,
+};
 use serde::Deserialize;
 
 use super::{PostProcessor, PostProcessorType};
@@ -37,6 +39,7 @@ impl PostProcessorType for DockerPush {
                 string("login_server", "The registry to log in to."),
                 string("docker_path", "Accepted for Packer's sake: rpk needs no Docker client."),
             ])
+            .recipe(Recipe::never("sends to a registry, where others may write as well"))
             .describe(|_, _| "push the image to its registry".to_owned())
             .uses_engine()
             .flow(ArtifactFlow {

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use futures::future::BoxFuture;
 use futures::{FutureExt as _, StreamExt as _, TryStreamExt as _};
-use rpk_planner::catalog::{ArtifactFlow, ArtifactKind, ComponentKind, ComponentSpec, Settings, string};
+use rpk_planner::catalog::{ArtifactFlow, ArtifactKind, ComponentKind, ComponentSpec, Recipe, Settings, string};
 use serde::Deserialize;
 
 use super::{PostProcessor, PostProcessorType};
@@ -28,6 +28,7 @@ impl PostProcessorType for DockerSave {
                 string("path", "The file to write.").required(),
                 string("docker_path", "Accepted for Packer's sake: rpk needs no Docker client."),
             ])
+            .recipe(Recipe::cacheable(1).immaterial(&["docker_path"]))
             .describe(|settings, _| {
                 let path = settings.get("path").and_then(|path| path.as_str()).unwrap_or_default();
                 format!("save the image to {path}")
@@ -47,6 +48,10 @@ impl PostProcessorType for DockerSave {
 }
 
 impl PostProcessor for Config {
+    fn outputs(&self) -> Vec<PathBuf> {
+        vec![self.path.clone()]
+    }
+
     fn process<'a>(&'a self, ctx: &'a NodeContext, input: &'a Artifact) -> BoxFuture<'a, Outcome<Artifact>> {
         async move {
             crate::docker::expect_image(input)?;

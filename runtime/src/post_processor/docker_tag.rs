@@ -4,7 +4,7 @@ use bollard::query_parameters::TagImageOptionsBuilder;
 use futures::FutureExt as _;
 use futures::future::BoxFuture;
 use rpk_planner::catalog::{
-    ArtifactFlow, ArtifactKind, ComponentKind, ComponentSpec, Problem, Settings, boolean, string, string_list,
+    ArtifactFlow, ArtifactKind, ComponentKind, ComponentSpec, Problem, Recipe, Settings, boolean, string, string_list,
 };
 use serde::Deserialize;
 
@@ -43,6 +43,7 @@ impl PostProcessorType for DockerTag {
                 }
                 Vec::new()
             })
+            .recipe(Recipe::cacheable(1).immaterial(&["docker_path", "force"]))
             .describe(|settings, _| {
                 let config: Result<Config, _> = crate::settings::read_settings(settings);
                 config.map_or_else(

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use futures::FutureExt as _;
 use futures::future::BoxFuture;
 use rpk_planner::catalog::{
-    ArtifactFlow, ComponentKind, ComponentSpec, Rendering, Settings, boolean, string, string_map,
+    ArtifactFlow, ComponentKind, ComponentSpec, Recipe, Rendering, Settings, boolean, string, string_map,
 };
 use serde::{Deserialize, Serialize};
 
@@ -71,6 +71,7 @@ impl PostProcessorType for Manifest {
                 boolean("strip_time", "Records no time."),
                 string_map("custom_data", "Further values to record.").rendering(Rendering::Both),
             ])
+            .recipe(Recipe::never("records each run"))
             .describe(|settings, _| {
                 let output = settings.get("output").and_then(|output| output.as_str());
                 format!("record the artifact in {}", output.unwrap_or("packer-manifest.json"))

@@ -20,12 +20,15 @@ pub mod docker_tag;
 pub mod manifest;
 pub mod shell_local;
 
+use std::path::PathBuf;
+
 use futures::FutureExt as _;
 use futures::future::BoxFuture;
 use rpk_planner::catalog::{ComponentSpec, Settings};
 
 use crate::artifact::Artifact;
 use crate::context::NodeContext;
+use crate::docker::LazyEngine;
 use crate::failure::Outcome;
 
 /// The post-processors that rpk has.
@@ -57,6 +60,21 @@ pub trait PostProcessorType: Send + Sync {
 pub trait PostProcessor: Send + Sync {
     /// Makes an artifact of the one that is given.
     fn process<'a>(&'a self, ctx: &'a NodeContext, input: &'a Artifact) -> BoxFuture<'a, Outcome<Artifact>>;
+
+    /// Names the files that it writes beside those of its artifact.
+    fn outputs(&self) -> Vec<PathBuf> {
+        Vec::new()
+    }
+
+    /// Tells what an artifact of this post-processor is, beside its files, such as an image's id; none if it is no
+    /// more.
+    fn identity<'a>(
+        &'a self,
+        engine: &'a LazyEngine,
+        artifact: &'a Artifact,
+    ) -> BoxFuture<'a, Outcome<Option<String>>> {
+        crate::docker::identity(engine, artifact).boxed()
+    }
 
     /// Destroys an artifact that this post-processor made. By default, deletes its files.
     fn discard<'a>(&'a self, ctx: &'a NodeContext, artifact: &'a Artifact) -> BoxFuture<'a, Outcome<()>> {

@@ -2,7 +2,7 @@
 
 use futures::FutureExt as _;
 use futures::future::BoxFuture;
-use rpk_planner::catalog::{ComponentKind, ComponentSpec, Settings, boolean, string};
+use rpk_planner::catalog::{Caching, ComponentKind, ComponentSpec, Recipe, Settings, boolean, string};
 use serde::Deserialize;
 
 use super::{Provisioner, ProvisionerType};
@@ -24,6 +24,13 @@ impl ProvisionerType for Breakpoint {
     fn spec(&self) -> ComponentSpec {
         ComponentSpec::new(ComponentKind::Provisioner, "breakpoint")
             .options([string("note", "What to tell the user."), boolean("disable", "Goes on without waiting.")])
+            .recipe(
+                Recipe::judged(1, |settings, _| match settings.get("disable").and_then(serde_json::Value::as_bool) {
+                    Some(true) => Caching::Cacheable,
+                    _ => Caching::Never("waits for the user".to_owned()),
+                })
+                .immaterial(&["note"]),
+            )
             .describe(|_, _| "wait for the user".to_owned())
     }
 

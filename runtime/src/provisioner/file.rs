@@ -6,7 +6,10 @@ use std::path::Path;
 
 use futures::FutureExt as _;
 use futures::future::BoxFuture;
-use rpk_planner::catalog::{ComponentKind, ComponentSpec, Problem, Rendering, Settings, boolean, string, string_list};
+use rpk_planner::catalog::{
+    Caching, ComponentKind, ComponentSpec, Moment, Problem, Reads, Recipe, Rendering, Settings, boolean, string,
+    string_list,
+};
 use serde::Deserialize;
 
 use super::{Provisioner, ProvisionerType};
@@ -40,8 +43,11 @@ impl ProvisionerType for File {
                 boolean("generated", "The source will exist only when it is moved."),
             ])
             .check(check)
+            .recipe(Recipe::judged(1, judge).reads(|settings, _| match text(settings, "direction") {
+                "download" => Vec::new(),
+                _ => sources(settings).into_iter().map(|path| Reads { path, is_tree: true }).collect(),
+            }))
             .describe(|settings, _| {
-                let text = |name: &str| settings.get(name).and_then(|value| value.as_str()).unwrap_or_default();
                 let sources = sources(settings);
                 let what = match sources.as_slice() {
                     [] if settings.contains_key("content") => "content".to_owned(),
@@ -49,8 +55,8 @@ impl ProvisionerType for File {
                     [one] => one.clone(),
                     [first, rest @ ..] => format!("{first} and {} more", rest.len()),
                 };
-                let verb = if text("direction") == "download" { "download" } else { "upload" };
-                format!("{verb} {what} to {}", text("destination"))
+                let verb = if text(settings, "direction") == "download" { "download" } else { "upload" };
+                format!("{verb} {what} to {}", text(settings, "destination"))
             })
     }
 
@@ -66,18 +72,32 @@ fn sources(settings: &Settings) -> Vec<String> {
     sources.filter_map(|path| path.as_str()).chain(source).filter(|path| !path.is_empty()).map(str::to_owned).collect()
 }
 
+fn text<'a>(settings: &'a Settings, name: &str) -> &'a str {
+    settings.get(name).and_then(|value| value.as_str()).unwrap_or_default()
+}
+
+fn judge(settings: &Settings, _: Moment) -> Caching {
+    let is_generated = settings.get("generated").and_then(serde_json::Value::as_bool).unwrap_or(false);
+    if text(settings, "direction") == "download" {
+        return Caching::Never("writes files of the machine to this one".to_owned());
+    }
+    if is_generated || sources(settings).iter().any(|path| path.contains("{{")) {
+        return Caching::Never("uploads what is there only once it runs".to_owned());
+    }
+    Caching::Cacheable
+}
+
 fn check(settings: &Settings) -> Vec<Problem> {
-    let text = |name: &str| settings.get(name).and_then(|value| value.as_str()).unwrap_or_default();
     let mut problems = Vec::new();
-    if text("destination").is_empty() {
+    if text(settings, "destination").is_empty() {
         problems.push(Problem::with("destination", "`destination` is empty").help("say where the file goes"));
     }
     let sources = sources(settings);
-    if !sources.is_empty() && !text("content").is_empty() {
+    if !sources.is_empty() && !text(settings, "content").is_empty() {
         problems.push(Problem::with("content", "`content` and a source exclude each other").help("keep one of them"));
     }
     let is_generated = settings.get("generated").and_then(serde_json::Value::as_bool).unwrap_or(false);
-    if text("direction") != "download" && !is_generated {
+    if text(settings, "direction") != "download" && !is_generated {
         for path in sources.iter().filter(|path| !path.contains("{{") && !Path::new(path).exists()) {
             let option = if settings.get("source").and_then(|source| source.as_str()) == Some(path) {
                 "source"

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use futures::FutureExt as _;
 use futures::future::BoxFuture;
-use rpk_planner::catalog::{ComponentKind, ComponentSpec, Rendering, Settings, boolean, duration, string};
+use rpk_planner::catalog::{ComponentKind, ComponentSpec, Recipe, Rendering, Settings, boolean, duration, string};
 use serde::Deserialize;
 
 use super::{Provisioner, ProvisionerType};
@@ -67,6 +67,11 @@ impl ProvisionerType for Shell {
             ])
             .check(|settings| script::check(settings, None))
             .describe(|settings, _| script::describe(settings))
+            .recipe(
+                Recipe::cacheable(1)
+                    .immaterial(&["start_retry_timeout", "pause_after"])
+                    .reads(|settings, _| script::files(settings)),
+            )
     }
 
     fn configure(&self, settings: &Settings) -> Outcome<Box<dyn Provisioner>> {

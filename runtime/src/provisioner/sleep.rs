@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use futures::FutureExt as _;
 use futures::future::BoxFuture;
-use rpk_planner::catalog::{ComponentKind, ComponentSpec, Settings, duration};
+use rpk_planner::catalog::{ComponentKind, ComponentSpec, Recipe, Settings, duration};
 use serde::Deserialize;
 
 use super::{Provisioner, ProvisionerType};
@@ -26,6 +26,7 @@ impl ProvisionerType for Sleep {
     fn spec(&self) -> ComponentSpec {
         ComponentSpec::new(ComponentKind::Provisioner, "sleep")
             .options([duration("duration", "How long to wait.")])
+            .recipe(Recipe::cacheable(1).immaterial(&["duration"]))
             .describe(|settings, _| {
                 let length = settings.get("duration").and_then(|length| length.as_str()).unwrap_or("0s");
                 format!("wait {length}")

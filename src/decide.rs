@@ -1,0 +1,48 @@
+//! Deciding on a graph, for `plan` and `apply` alike: look at the world, look at what is stored, decide.
+
+use std::sync::Arc;
+
+use rpk_planner::graph::Graph;
+use rpk_planner::plan::{Options, Plan, plan};
+use rpk_runtime::cache::{Cache, FileDigests, StoredResults, gather, look_up};
+use rpk_runtime::docker::{LazyEngine, describe_endpoint};
+use rpk_runtime::failure::Outcome;
+use rpk_runtime::registry::Registry;
+
+/// What decisions are made with.
+pub struct Grounds {
+    /// What is stored.
+    pub cache: Cache,
+    /// Digests of files.
+    pub digests: Arc<FileDigests>,
+    /// The container engine.
+    pub engine: LazyEngine,
+    /// The components.
+    pub registry: Arc<Registry>,
+}
+
+impl Grounds {
+    /// Opens the cache; nothing is written.
+    pub fn new(registry: Arc<Registry>, is_offline: bool) -> Outcome<Self> {
+        let cache = Cache::find()?;
+        let digests = Arc::new(FileDigests::load(&cache));
+        let engine = if is_offline { LazyEngine::offline() } else { LazyEngine::default() };
+        Ok(Self { cache, digests, engine, registry })
+    }
+
+    /// Decides what is done with a graph's nodes.
+    pub async fn decide(&self, graph: Graph, options: Options) -> (Plan, StoredResults) {
+        let needs_engine = graph.nodes().any(|node| node.uses_engine && node.excluded.is_none());
+        let options = Options { engine: needs_engine.then(describe_endpoint), ..options };
+        let facts = gather(&graph, &self.registry, &self.engine, &self.digests).await;
+        let template = &options.template;
+        let stored = look_up(&self.cache, &graph, &facts, &self.registry, &self.engine, &self.digests, template).await;
+        (plan(graph, &facts, &stored, options), stored)
+    }
+}
+
+/// Starts the threads that everything asynchronous runs on.
+pub fn threads() -> Outcome<tokio::runtime::Runtime> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    runtime.map_err(|error| rpk_runtime::failure::Failure::new(format!("cannot start threads: {error}")))
+}
