@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 use rpk_planner::graph::{Graph, NodeId};
 use rpk_planner::plan::{Options, Plan};
-use rpk_planner::render::{node_explanation, plan_dot, plan_json, plan_markdown, plan_mermaid, plan_svg, plan_text};
+use rpk_planner::render::{
+    node_explanation, plan_dot, plan_markdown, plan_mermaid, plan_svg, plan_text, write_plan_json,
+};
 use rpk_runtime::cache::Cache;
 use rpk_runtime::registry::Registry;
 
@@ -15,7 +17,7 @@ use crate::cli::{
 };
 use crate::decide::{self, Grounds};
 use crate::exit::Exit;
-use crate::report::{Screen, write_out};
+use crate::report::{Screen, write_out, write_out_by};
 use crate::{input, report};
 
 /// Prints what apply would do.
@@ -43,12 +45,15 @@ pub fn run(arguments: &PlanArguments) -> Exit {
     match arguments.format {
         PlanFormat::Text => write_out(&plan_text(plan, planned.screen.is_coloured())),
         PlanFormat::Json => {
-            write_out(&plan_json(plan, env!("CARGO_PKG_VERSION"), against::diagnostics(&planned)));
+            let diagnostics = against::diagnostics(&planned);
+            write_out_by(|out| write_plan_json(plan, env!("CARGO_PKG_VERSION"), diagnostics, out));
         }
         PlanFormat::Markdown => write_out(&plan_markdown(plan)),
     }
     let summary = plan.summary();
     let may_run = summary.run + summary.unknown > 0;
+    // The process ends here. To take a large plan apart node by node would take as long as to make it.
+    std::mem::forget(planned);
     if arguments.detailed_exitcode && may_run { Exit::SomethingToRun } else { Exit::Success }
 }
 

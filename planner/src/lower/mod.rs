@@ -108,15 +108,29 @@ fn stages(
     let mut graph = Graph::default();
     graph.variables = renderer.shown_variables();
     graph.builds = builds.iter().map(|(build, _)| build.clone()).collect();
+    graph.reserve(builds.len() * nodes_a_build(template));
+    let mut shelf = nodes::Shelf::default();
     for (index, (build, builder)) in builds.into_iter().enumerate() {
         let blueprint = legacy::Legacy { template, selection, renderer: &renderer, problems }.blueprint(build, builder);
-        let secrets = &mut secrets;
-        nodes::BuildLowering { catalog, renderer: &renderer, problems, secrets, index, blueprint: &blueprint }
-            .lower_into(&mut graph);
+        nodes::BuildLowering {
+            catalog,
+            renderer: &renderer,
+            problems,
+            secrets: &mut secrets,
+            index,
+            blueprint: &blueprint,
+            shelf: &mut shelf,
+        }
+        .lower_into(&mut graph);
     }
     graph.redactor = Redactor::new(secrets);
     graph.late = renderer.late();
     graph
+}
+
+fn nodes_a_build(template: &Template) -> usize {
+    let steps: usize = template.post_processors.iter().map(Vec::len).sum();
+    2 + template.provisioners.len() + usize::from(template.error_cleanup.is_some()) + steps
 }
 
 fn check_version(template: &Template, problems: &mut Diagnostics) {

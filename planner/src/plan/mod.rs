@@ -197,6 +197,12 @@ impl Plan {
         self.graph.place(id).map_or_else(Vec::new, |place| key::inputs(self.subject(place)))
     }
 
+    /// Lists the inputs of the node at a place.
+    #[must_use]
+    pub fn inputs_at(&self, place: usize) -> Vec<Input> {
+        key::inputs(self.subject(place))
+    }
+
     /// Returns the key of the node at a place, as far as it is known by now.
     #[must_use]
     pub fn key_at(&self, place: usize) -> Option<CacheKey> {

@@ -21,6 +21,6 @@ mod text;
 pub use compare::{comparison_json, comparison_markdown, comparison_text};
 pub use diagram::{plan_dot, plan_mermaid, plan_svg};
 pub use explain::node_explanation;
-pub use json::plan_json;
+pub use json::{plan_json, write_plan_json};
 pub use markdown::plan_markdown;
 pub use text::plan_text;

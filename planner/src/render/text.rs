@@ -15,19 +15,34 @@ enum Tone {
     Strong,
 }
 
+impl Tone {
+    fn begin(self, out: &mut String, coloured: bool) {
+        if coloured {
+            out.push_str(match self {
+                Self::Run => "\u{1b}[32m",
+                Self::Faint => "\u{1b}[2m",
+                Self::Strong => "\u{1b}[1m",
+            });
+        }
+    }
+
+    #[expect(clippy::unused_self, reason = "it ends what it began")]
+    fn end(self, out: &mut String, coloured: bool) {
+        if coloured {
+            out.push_str("\u{1b}[0m");
+        }
+    }
+}
+
 /// Writes a plan as text, with ANSI colours if asked for.
 #[must_use]
 pub fn plan_text(plan: &Plan, coloured: bool) -> String {
     let paint = |tone: Tone, text: &str| {
-        if !coloured {
-            return text.to_owned();
-        }
-        let code = match tone {
-            Tone::Run => "32",
-            Tone::Faint => "2",
-            Tone::Strong => "1",
-        };
-        format!("\u{1b}[{code}m{text}\u{1b}[0m")
+        let mut out = String::with_capacity(text.len() + 8);
+        tone.begin(&mut out, coloured);
+        out.push_str(text);
+        tone.end(&mut out, coloured);
+        out
     };
     let mut out = String::new();
     let engine = plan.engine.as_ref().map_or_else(String::new, |engine| format!(" (engine: {engine})"));
@@ -41,7 +56,7 @@ pub fn plan_text(plan: &Plan, coloured: bool) -> String {
         let mut skipped = 0;
         while let Some(step) = steps.next_if(|step| step.node.build == index) {
             if build.is_selected {
-                let _ = writeln!(out, "{}", line(plan, step, id_width, &paint));
+                line(&mut out, plan, step, id_width, coloured);
                 for change in step.reason.changes() {
                     let _ = writeln!(out, "{}", paint(Tone::Faint, &change_line(plan, change)));
                 }
@@ -97,22 +112,38 @@ pub(super) fn critical_line(plan: &Plan) -> Option<String> {
     (!is_all).then(|| format!("Critical path: {shown} ({})", span(estimate.critical)))
 }
 
-/// Writes the line of one step: what is done, the node's name, what it does, why.
-fn line(plan: &Plan, step: Step<'_>, id_width: usize, paint: &dyn Fn(Tone, &str) -> String) -> String {
+/// Writes the line of one step: what is done, the node's name, what it does, why. Large plans have very many, so that
+/// nothing is copied on the way.
+fn line(out: &mut String, plan: &Plan, step: Step<'_>, id_width: usize, coloured: bool) {
     let node = step.node;
+    let redactor = &plan.graph.redactor;
     let tone = match step.action {
         Action::Run => Tone::Run,
         Action::Unknown => Tone::Strong,
         Action::Reuse | Action::Skip => Tone::Faint,
     };
-    format!(
-        "  {} {}{}  {}{}",
-        paint(tone, &format!("{:<8}", step.action.word())),
-        node.id,
-        " ".repeat(id_width - width(node.id.as_str())),
-        plan.graph.redactor.redact(&node.title),
-        paint(Tone::Faint, &format!("  ({})", plan.graph.redactor.redact(&step.reason.text()))),
-    )
+    let id = node.id.as_str();
+    let reason = step.reason.text();
+    out.push_str("  ");
+    tone.begin(out, coloured);
+    pad(out, step.action.word(), 8);
+    tone.end(out, coloured);
+    out.push(' ');
+    pad(out, id, id_width);
+    out.push_str("  ");
+    out.push_str(&redactor.redacted(&node.title));
+    Tone::Faint.begin(out, coloured);
+    out.push_str("  (");
+    out.push_str(&redactor.redacted(&reason));
+    out.push(')');
+    Tone::Faint.end(out, coloured);
+    out.push('\n');
+}
+
+/// Writes a text and spaces up to a width.
+fn pad(out: &mut String, text: &str, to: usize) {
+    out.push_str(text);
+    out.extend(std::iter::repeat_n(' ', to.saturating_sub(width(text))));
 }
 
 /// Writes what has become of an input. Digests are cut: they only have to differ.

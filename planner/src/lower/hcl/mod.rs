@@ -28,7 +28,7 @@ use std::sync::atomic::AtomicU64;
 
 use jiff::Timestamp;
 
-use super::nodes::BuildLowering;
+use super::nodes::{BuildLowering, Shelf};
 use super::rendering::Renderer;
 use super::{Inputs, Selection};
 use crate::blocks::{Globals, Ground};
@@ -208,9 +208,11 @@ pub fn lower_hcl(
     graph.variables = evaluated.shown_variables();
     let blueprints = blueprint::blueprints(&evaluated, &selection, catalog, sources);
     graph.builds = blueprints.iter().map(|blueprint| blueprint.build.clone()).collect();
+    let mut shelf = Shelf::default();
     for (index, blueprint) in blueprints.iter().enumerate() {
         let problems = &mut problems;
-        BuildLowering { catalog, renderer: &renderer, problems, secrets: &mut secrets, index, blueprint }
+        let (secrets, shelf) = (&mut secrets, &mut shelf);
+        BuildLowering { catalog, renderer: &renderer, problems, secrets, index, blueprint, shelf }
             .lower_into(&mut graph);
     }
     graph.redactor = Redactor::new(secrets);
