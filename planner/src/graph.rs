@@ -40,13 +40,27 @@ impl NodeId {
     /// Makes the id of a build's node.
     #[must_use]
     pub fn new(build: &str, kind: &NodeKind) -> Self {
-        Self(match kind {
-            NodeKind::Boot => format!("{build}/boot").into(),
-            NodeKind::Provision { index } => format!("{build}/provision/{index}").into(),
-            NodeKind::ErrorCleanup => format!("{build}/error-cleanup").into(),
-            NodeKind::Capture => format!("{build}/capture").into(),
-            NodeKind::PostProcess { sequence, step } => format!("{build}/post-process/{sequence}.{step}").into(),
-        })
+        // Written without `format!`, as large plans have very many.
+        let mut id = String::with_capacity(build.len() + 24);
+        id.push_str(build);
+        id.push('/');
+        id.push_str(match kind {
+            NodeKind::Boot => "boot",
+            NodeKind::Provision { .. } => "provision/",
+            NodeKind::ErrorCleanup => "error-cleanup",
+            NodeKind::Capture => "capture",
+            NodeKind::PostProcess { .. } => "post-process/",
+        });
+        match kind {
+            NodeKind::Boot | NodeKind::ErrorCleanup | NodeKind::Capture => {}
+            NodeKind::Provision { index } => push_number(&mut id, *index),
+            NodeKind::PostProcess { sequence, step } => {
+                push_number(&mut id, *sequence);
+                id.push('.');
+                push_number(&mut id, *step);
+            }
+        }
+        Self(id.into())
     }
 
     /// Returns the id as text.
@@ -60,6 +74,13 @@ impl fmt::Display for NodeId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
     }
+}
+
+fn push_number(text: &mut String, number: usize) {
+    if number >= 10 {
+        push_number(text, number / 10);
+    }
+    text.push(char::from(b"0123456789"[number % 10]));
 }
 
 /// What a node does in its build.
@@ -347,6 +368,7 @@ mod tests {
         for (kind, id) in [
             (NodeKind::Boot, "web/boot"),
             (NodeKind::Provision { index: 2 }, "web/provision/2"),
+            (NodeKind::Provision { index: 1050 }, "web/provision/1050"),
             (NodeKind::ErrorCleanup, "web/error-cleanup"),
             (NodeKind::Capture, "web/capture"),
             (NodeKind::PostProcess { sequence: 1, step: 0 }, "web/post-process/1.0"),

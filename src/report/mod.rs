@@ -97,8 +97,7 @@ pub fn write_out(text: &str) {
 
 /// Lets something large write itself to standard output, piece by piece.
 pub fn write_out_by(write: impl FnOnce(&mut dyn std::io::Write) -> std::io::Result<()>) {
-    let mut out = std::io::BufWriter::with_capacity(1 << 16, std::io::stdout().lock());
-    let _ = write(&mut out).and_then(|()| out.flush());
+    let _ = write(&mut std::io::stdout().lock());
 }
 
 /// Writes to standard error.

@@ -48,6 +48,9 @@ pub(super) enum Options<'a> {
 
 /// Works out options once it is known of which component.
 pub(super) trait OptionSource {
+    /// Returns the place in memory of what the options come from, if they are the same in any build.
+    fn shared(&self) -> Option<usize>;
+
     fn settle(&self, spec: &ComponentSpec, problems: &mut Diagnostics) -> Settled;
 }
 
@@ -260,11 +263,15 @@ impl<'a> BuildLowering<'a, '_> {
 
     /// Renders and checks a component's options, or takes what was made of the same ones for another build.
     fn prepare(&mut self, kind: ComponentKind, part: &Part<'a>) -> Rc<Prepared<'a>> {
-        let key = match (&part.options, &self.blueprint.builder.component) {
-            (Options::Values(Cow::Borrowed(values)), Cow::Borrowed(builder)) if part.excluded.is_none() => {
-                Some((std::ptr::from_ref::<Map>(values).addr(), *builder))
-            }
-            _ => None,
+        let place = match &part.options {
+            _ if part.excluded.is_some() => None,
+            Options::Values(Cow::Borrowed(values)) => Some(std::ptr::from_ref::<Map>(values).addr()),
+            Options::Values(Cow::Owned(_)) => None,
+            Options::Body(body) => body.shared(),
+        };
+        let key = match self.blueprint.builder.component {
+            Cow::Borrowed(builder) => place.map(|place| (place, builder)),
+            Cow::Owned(_) => None,
         };
         if let Some(known) = key.and_then(|key| self.shelf.prepared.get(&key)) {
             return known.clone();

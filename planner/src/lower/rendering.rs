@@ -1,7 +1,8 @@
 //! Renders `{{ … }}` in the texts of a template, as far as it can be done beforehand.
 
-use std::cell::OnceCell;
+use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
+use std::rc::Rc;
 
 use jiff::Timestamp;
 
@@ -27,6 +28,8 @@ pub(super) struct Renderer {
     is_legacy: bool,
     /// For phases in which the environment cannot be asked for.
     no_environment: BTreeMap<String, String>,
+    /// What stands in for the data of builds, by the names that a builder adds.
+    placeholders: RefCell<Vec<(Vec<String>, Rc<Data>)>>,
 }
 
 impl Renderer {
@@ -48,7 +51,13 @@ impl Renderer {
         for error in &resolution.errors {
             surroundings.variables.entry(error.name().to_owned()).or_default();
         }
-        Self { surroundings, resolution, is_legacy: true, no_environment: BTreeMap::new() }
+        Self {
+            surroundings,
+            resolution,
+            is_legacy: true,
+            no_environment: BTreeMap::new(),
+            placeholders: RefCell::default(),
+        }
     }
 
     /// Makes a renderer for templates whose variables are not those of `{{user}}`.
@@ -58,6 +67,7 @@ impl Renderer {
             resolution: Resolution::default(),
             is_legacy: false,
             no_environment: BTreeMap::new(),
+            placeholders: RefCell::default(),
         }
     }
 
@@ -117,11 +127,10 @@ impl Renderer {
         context.resource_names = resource_names(&spec.name);
         let mut texts = Texts {
             context,
-            announced: match spec.kind {
-                ComponentKind::Builder | ComponentKind::DataSource => None,
-                ComponentKind::Provisioner | ComponentKind::PostProcessor => Some(announced),
+            data: match spec.kind {
+                ComponentKind::Builder | ComponentKind::DataSource => Rc::new(Data::Nil),
+                ComponentKind::Provisioner | ComponentKind::PostProcessor => self.placeholders(announced),
             },
-            data: OnceCell::new(),
             problems,
             resolution: &self.resolution,
             origins,
@@ -141,6 +150,19 @@ impl Renderer {
             });
         }
         (rendered, !texts.asks_for_build)
+    }
+}
+
+impl Renderer {
+    fn placeholders(&self, announced: &[&str]) -> Rc<Data> {
+        let mut known = self.placeholders.borrow_mut();
+        // A template has few kinds of builder.
+        if let Some((_, data)) = known.iter().find(|(names, _)| names == announced) {
+            return data.clone();
+        }
+        let data = Rc::new(placeholder_data(announced));
+        known.push((announced.iter().map(|name| (*name).to_owned()).collect(), data.clone()));
+        data
     }
 }
 
@@ -168,10 +190,8 @@ fn resource_names(component: &str) -> Option<ResourceNames> {
 /// The rendering of one component's texts.
 struct Texts<'a> {
     context: Context<'a>,
-    /// The names of build data that the builder adds; none where there is no build data.
-    announced: Option<&'a [&'a str]>,
-    /// The data that stands in for the build's; few texts want it.
-    data: OnceCell<Data>,
+    /// What stands in for the build's data.
+    data: Rc<Data>,
     problems: &'a mut Diagnostics,
     resolution: &'a Resolution,
     origins: &'a mut Vec<Origin>,
@@ -227,9 +247,7 @@ impl Texts<'_> {
         let rendered = if self.is_late {
             interpolation::parse(text, &self.context).map(|_| text.to_owned()).map_err(Into::into)
         } else {
-            let announced = self.announced;
-            let data = self.data.get_or_init(|| announced.map_or(Data::Nil, placeholder_data));
-            interpolation::render(text, &self.context, data)
+            interpolation::render(text, &self.context, &self.data)
         };
         rendered.unwrap_or_else(|error: interpolation::InterpolationError| {
             self.problems.push(

@@ -2,7 +2,8 @@
 //!
 //! A change of one thing is told by one name. A value that was worked out is not named if the text in the template
 //! is the same and something that it was made from has changed: that has a name of its own. A file is not named
-//! beside the option that no longer, or for the first time, names it.
+//! beside the option that no longer, or for the first time, names it. A value that was made from one file by a function
+//! is told by that file's name, as nothing else can have changed it.
 
 use std::collections::BTreeMap;
 
@@ -42,10 +43,25 @@ pub fn changes(before: &[Input], after: &[Input]) -> Vec<Change> {
         .collect();
     let told = if named.is_empty() { if own.is_empty() { changed } else { own } } else { named };
     let value = |inputs: &BTreeMap<&str, &Input>, path: &str| inputs.get(path).map(|input| input.value.clone());
-    told.into_iter()
-        .map(|path| Change { input: path.to_owned(), before: value(&old, path), after: value(&new, path) })
-        .filter(|change| change.before.as_ref() != Some(&InputValue::Unknown))
-        .collect()
+    let mut changes: Vec<Change> = Vec::new();
+    for path in told {
+        let file = old.get(path).zip(new.get(path)).and_then(|(old, new)| only_file(old, new));
+        let change =
+            Change { input: file.unwrap_or(path).to_owned(), before: value(&old, path), after: value(&new, path) };
+        let is_told = file.is_some() && changes.iter().any(|known| known.input == change.input);
+        if change.before.as_ref() != Some(&InputValue::Unknown) && !is_told {
+            changes.push(change);
+        }
+    }
+    changes
+}
+
+/// Returns the one file that a value was made from, if the template says the same of it as before.
+fn only_file<'a>(old: &Input, new: &'a Input) -> Option<&'a str> {
+    let (old, new) = old.origin.as_ref().zip(new.origin.as_ref())?;
+    let mut files = new.used.iter().filter(|used| used.starts_with("file:"));
+    let file = files.next().filter(|_| files.next().is_none() && old.written == new.written)?;
+    Some(file)
 }
 
 fn has_both(old: &BTreeMap<&str, &Input>, new: &BTreeMap<&str, &Input>, path: &str) -> bool {

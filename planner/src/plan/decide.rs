@@ -110,8 +110,8 @@ pub(super) fn decide(
 /// Tells whether a node may be reused, as far as it is up to the node itself.
 pub(super) fn is_cacheable(node: &Node) -> bool {
     // Most nodes use nothing at all.
-    let may_be_volatile = !node.origins.is_empty() || node.deferred.is_some();
-    node.caching == Caching::Cacheable && !(may_be_volatile && !volatile(node).is_empty())
+    let uses_nothing = node.origins.is_empty() && node.deferred.is_none();
+    node.caching == Caching::Cacheable && (uses_nothing || volatile(node).is_empty())
 }
 
 /// Names the functions and build data that a node uses and that are others at each run.

@@ -18,6 +18,7 @@ use crate::span::Sources;
 use crate::template::json::read;
 
 mod compared;
+mod named;
 mod rendered;
 
 struct Components(Vec<ComponentSpec>);

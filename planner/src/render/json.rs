@@ -4,7 +4,7 @@
 //! by one while they are written: a large plan's document would be many times larger than the plan.
 
 use std::borrow::Cow;
-use std::io;
+use std::io::{self, Write};
 
 use serde::{Serialize, Serializer};
 use serde_json::{Value as Json, json};
@@ -121,8 +121,39 @@ pub fn write_plan_json(
         },
         diagnostics,
     };
-    serde_json::to_writer_pretty(&mut out, &document)?;
-    out.write_all(b"\n")
+    let mut pieces = Pieces { collected: Vec::with_capacity(2 * PIECE), out: &mut out };
+    serde_json::to_writer_pretty(&mut pieces, &document)?;
+    pieces.write_all(b"\n")?;
+    pieces.flush()
+}
+
+/// How many bytes are handed on at a time.
+const PIECE: usize = 1 << 16;
+
+/// Collects what is written a few bytes at a time.
+struct Pieces<'a, W: io::Write> {
+    collected: Vec<u8>,
+    out: &'a mut W,
+}
+
+impl<W: io::Write> Write for Pieces<'_, W> {
+    #[inline]
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.write_all(bytes)?;
+        Ok(bytes.len())
+    }
+
+    #[inline]
+    fn write_all(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.collected.extend_from_slice(bytes);
+        if self.collected.len() < PIECE { Ok(()) } else { self.flush() }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.out.write_all(&self.collected)?;
+        self.collected.clear();
+        self.out.flush()
+    }
 }
 
 /// The nodes of a plan.

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use super::Evaluated;
 use super::builds::{BuildBlock, SourceUse, Step, unique_ids};
 use super::select::{Selection, full_name};
-use crate::blocks::{ComponentBody, Globals, Place};
+use crate::blocks::{ComponentBody, Place};
 use crate::catalog::{Catalog, ComponentKind, ComponentSpec};
 use crate::diagnostic::Diagnostics;
 use crate::expression::value::Value;
@@ -15,6 +15,7 @@ use crate::graph::{Build, Exclusion};
 use crate::late::Deferred;
 use crate::lower::nodes::{Blueprint, OptionSource, Options, Part, PostProcess, Provision, Settled};
 use crate::span::{Sources, Span};
+use crate::template::hcl::place;
 use crate::value::functions::build_data_names;
 
 /// Lays out every use of a source, in the order of the template.
@@ -53,7 +54,7 @@ struct Layout<'a, 's> {
     sources: &'a Sources,
     block: &'a BuildBlock,
     source: &'a SourceUse,
-    announced: &'s [&'s str],
+    announced: &'static [&'static str],
     /// Whether the builder may give more data than is known here.
     is_open: bool,
 }
@@ -66,7 +67,7 @@ impl<'a> Layout<'a, '_> {
             component: Cow::Borrowed(&self.source.kind),
             component_span: self.source.span,
             span: self.source.span,
-            options: self.options(Cow::Borrowed(body), None, self.source.span),
+            options: self.options(Cow::Borrowed(body), false, self.source.span),
             excluded,
         };
         let provision = |step: &'a Step, is_filtered: bool| Provision {
@@ -110,25 +111,52 @@ impl<'a> Layout<'a, '_> {
             component: Cow::Borrowed(&step.component),
             component_span: step.component_span,
             span: step.span,
-            options: self.options(body, Some(self.build_values()), step.span),
+            options: self.options(body, true, step.span),
             excluded,
         }
     }
 
-    fn options(
-        &self,
-        body: Cow<'a, ComponentBody>,
-        build: Option<BTreeMap<Arc<str>, Value>>,
-        span: Span,
-    ) -> Options<'a> {
-        let place = Place {
+    fn options(&self, body: Cow<'a, ComponentBody>, has_build: bool, span: Span) -> Options<'a> {
+        Options::Body(Box::new(BlockOptions {
+            body,
+            evaluated: self.evaluated,
+            block: self.block,
+            source: self.source,
+            announced: self.announced,
+            is_open: self.is_open,
+            has_build,
+            sources: self.sources,
+            span,
+        }))
+    }
+}
+
+/// What makes options differ from build to build: names of what is in them, and functions whose answer is another at
+/// each call. Escapes in a JSON file may spell any of them.
+const OWN_TO_A_BUILD: [&str; 5] = ["build", "source", "uuid", "bcrypt", "\\u"];
+
+/// The options of a component as its block has them.
+struct BlockOptions<'a> {
+    body: Cow<'a, ComponentBody>,
+    evaluated: &'a Evaluated,
+    block: &'a BuildBlock,
+    source: &'a SourceUse,
+    announced: &'static [&'static str],
+    is_open: bool,
+    /// Whether there is a `build` to ask: not for a builder's own options.
+    has_build: bool,
+    sources: &'a Sources,
+    span: Span,
+}
+
+impl BlockOptions<'_> {
+    fn place(&self) -> Place {
+        Place {
             source_type: self.source.kind.clone(),
             source_name: self.source.local_name.clone(),
-            build,
+            build: self.has_build.then(|| self.build_values()),
             build_is_open: self.is_open,
-        };
-        let globals = &self.evaluated.globals;
-        Options::Body(Box::new(BlockOptions { body, place, globals, sources: self.sources, span }))
+        }
     }
 
     /// What `build` has before the machine is there: the name, and a word for everything else.
@@ -139,23 +167,28 @@ impl<'a> Layout<'a, '_> {
     }
 }
 
-/// The options of a component as its block has them.
-struct BlockOptions<'a> {
-    body: Cow<'a, ComponentBody>,
-    place: Place,
-    globals: &'a Arc<Globals>,
-    sources: &'a Sources,
-    span: Span,
-}
-
 impl OptionSource for BlockOptions<'_> {
+    fn shared(&self) -> Option<usize> {
+        // A use of any of the words will do, be it in a text: what it costs is time.
+        let is_own = |text: &str| OWN_TO_A_BUILD.iter().any(|word| text.contains(word));
+        let is_shared = self.body.parts.iter().all(|(file, body)| {
+            let text = self.sources.file(*file).text.get(place(*file, body.span).range());
+            text.is_some_and(|text| !is_own(text))
+        });
+        match &self.body {
+            Cow::Borrowed(body) if is_shared => Some(std::ptr::from_ref::<ComponentBody>(body).addr()),
+            _ => None,
+        }
+    }
+
     fn settle(&self, spec: &ComponentSpec, problems: &mut Diagnostics) -> Settled {
-        let settled = self.body.settle(spec, self.globals, &self.place, Some(self.sources), problems);
+        let (place, globals) = (self.place(), &self.evaluated.globals);
+        let settled = self.body.settle(spec, globals, &place, Some(self.sources), problems);
         let deferred = settled.needs_machine.then(|| {
             Arc::new(Deferred {
                 body: self.body.clone().into_owned(),
-                place: self.place.clone(),
-                globals: self.globals.clone(),
+                place,
+                globals: globals.clone(),
                 span: self.span,
             })
         });
