@@ -6,7 +6,7 @@ use std::sync::Arc;
 use rpk_planner::graph::{Graph, NodeKind};
 use rpk_planner::plan::{self, Action, Plan};
 use rpk_runtime::budget::SnapshotPolicy;
-use rpk_runtime::cache::{BuildLocks, Ledger, StoredResults};
+use rpk_runtime::cache::{BuildLocks, Ledger, StoredResults, keep_within_limit, size_limit};
 use rpk_runtime::cancel::{CancelReason, Cancellation};
 use rpk_runtime::context::{OnError, Prompt, Services};
 use rpk_runtime::event::{Reporter, RunStatus};
@@ -22,7 +22,8 @@ use crate::cli::{self, ApplyArguments, Format};
 use crate::decide::{self, Grounds};
 use crate::exit::Exit;
 use crate::prompt::{Nobody, Terminal};
-use crate::report::{Screen, human::Human, json::JsonLines, machine::Machine};
+use crate::report::record::{self, All, Record};
+use crate::report::{Screen, human::Human, json::JsonLines, machine::Machine, timeline};
 use crate::{input, report};
 
 /// Runs what the plan says.
@@ -88,7 +89,7 @@ async fn apply(
         return Ok(RunStatus::Failed);
     }
     let is_for_machines = arguments.output.machine_readable || arguments.format == Format::Json;
-    let mut reporter: Box<dyn Reporter> = if arguments.output.machine_readable {
+    let reporter: Box<dyn Reporter> = if arguments.output.machine_readable {
         Box::new(Machine::new(&plan))
     } else if arguments.format == Format::Json {
         Box::new(JsonLines::new(&plan))
@@ -103,7 +104,10 @@ async fn apply(
         cli::Snapshots::Never => SnapshotPolicy::Never,
     };
     let ledger = Ledger::new(grounds.cache.clone(), grounds.digests.clone(), stored, &plan, snapshots);
-    execute(arguments, &plan, &grounds, ledger, prompt, reporter.as_mut()).await
+    let status = execute(arguments, &plan, &grounds, ledger, prompt, reporter).await?;
+    record::forget_old(grounds.cache.root());
+    keep_within_limit(&grounds.cache, &grounds.engine, size_limit()?).await;
+    Ok(status)
 }
 
 /// Decides what is done and sees to it that no other process does the same at the same time: the second one waits,
@@ -170,7 +174,7 @@ async fn execute(
     grounds: &Grounds,
     ledger: Ledger,
     prompt: Box<dyn Prompt>,
-    reporter: &mut dyn Reporter,
+    reporter: Box<dyn Reporter>,
 ) -> Outcome<RunStatus> {
     let cancellation = Arc::new(Cancellation::default());
     let listener =
@@ -182,8 +186,12 @@ async fn execute(
             .context(format!("cannot write the run's journal in {}", folder.display()))
             .help("make room on the disk, or set RPK_CACHE_DIR to another folder")
     })?;
+    let unwritable = |error: std::io::Error| {
+        Failure::new(error.to_string()).context(format!("cannot write the run's record in {}", folder.display()))
+    };
+    let mut reporters = All(vec![reporter, Box::new(Record::begin(&folder, &run_id, plan).map_err(unwritable)?)]);
     let services = Arc::new(Services {
-        run_id,
+        run_id: run_id.clone(),
         force: arguments.force,
         late: plan.graph.late.clone(),
         redactor: plan.graph.redactor.clone(),
@@ -202,12 +210,18 @@ async fn execute(
     };
     let ledger = Arc::new(ledger);
     let (registry, kept) = (grounds.registry.clone(), ledger.clone());
-    let report = executor::apply(plan, registry, services.clone(), kept, options, &cancellation, reporter).await;
+    let report = executor::apply(plan, registry, services.clone(), kept, options, &cancellation, &mut reporters).await;
     listener.abort();
     if let Some(remark) = ledger.store() {
         crate::report::write_err(&format!("{remark}\n"));
     }
     services.journal.end();
+    if let Some(path) = &arguments.trace {
+        let events = record::events(grounds.cache.root(), &run_id).map_err(unwritable)?;
+        std::fs::write(path, timeline::trace(&timeline::spans(&events))).map_err(|error| {
+            Failure::new(error.to_string()).context(format!("cannot write the trace to {}", path.display()))
+        })?;
+    }
     Ok(report.status)
 }
 

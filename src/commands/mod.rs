@@ -1,12 +1,14 @@
 //! One file a command.
 
 mod apply;
+mod cache;
 mod console;
 mod fix;
 mod fmt;
 mod hcl2_upgrade;
 mod inspect;
 mod plan;
+mod runs;
 mod schema;
 mod validate;
 mod version;
@@ -24,6 +26,9 @@ pub fn run(cli: Cli) -> Exit {
         Command::Graph(arguments) => plan::graph(&arguments),
         Command::Explain(arguments) => plan::explain(&arguments),
         Command::Apply(arguments) | Command::Build(arguments) => apply::run(&arguments),
+        Command::Cache(arguments) => cache::run(&arguments),
+        Command::Runs(arguments) => runs::run(&arguments),
+        Command::Timeline(arguments) => runs::timeline(&arguments),
         Command::Validate(arguments) => validate::run(&arguments),
         Command::Inspect(arguments) => inspect::run(&arguments),
         Command::Console(arguments) => console::run(&arguments),

@@ -46,8 +46,10 @@ pub trait BuilderType: Send + Sync {
 pub struct Snapshot {
     /// What the builder finds it by, such as an image's id.
     pub id: String,
-    /// The name that it is kept under.
+    /// The name that it is kept under; empty if it is an artifact, which is not the cache's.
     pub name: String,
+    /// The bytes that it takes beside what it was made from.
+    pub size: u64,
     /// What else the builder needs to go on from it.
     pub data: serde_json::Value,
 }
