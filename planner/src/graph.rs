@@ -177,8 +177,19 @@ pub struct Node {
     /// Which of its options were worked out from other things, and from which. Options that are not listed stand in
     /// the template as they are in [`Node::settings`].
     pub origins: Vec<Origin>,
+    /// The artifacts of other builds that its options speak of.
+    pub chained: Vec<Chained>,
     /// Where it stands in the template.
     pub span: Span,
+}
+
+/// An artifact of another build that a node takes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Chained {
+    /// The build's name as it is written, by which marks in the options speak of it.
+    pub written: String,
+    /// The node that gives the artifact.
+    pub from: NodeId,
 }
 
 /// One build: a source with all that happens to it.

@@ -233,8 +233,18 @@ impl<'a> Run<'a> {
             cancel: self.cancellation.token().child_token(),
             services: self.services.clone(),
             data: self.lanes[node.build].data.clone(),
+            taken: Arc::new(self.taken(node)),
             output: Output::new(node.id.clone(), self.events.clone(), self.services.clone()),
         }
+    }
+
+    /// Finds the artifacts of other builds that a node takes.
+    fn taken(&self, node: &Node) -> BTreeMap<String, Artifact> {
+        let found = node.chained.iter().filter_map(|chained| {
+            let artifact = self.lanes[self.node(&chained.from).build].artifacts.get(&chained.from)?;
+            Some((chained.written.clone(), artifact.clone()))
+        });
+        found.collect()
     }
 
     fn spawn(&mut self, work: Work, node: &Node, ctx: &NodeContext, task: BoxFuture<'static, Ended>) {
@@ -283,6 +293,7 @@ impl<'a> Run<'a> {
             machine: self.lanes[node.build].machine.clone(),
             start: if self.is_start(node) { self.ledger.snapshot(key) } else { None },
             boot: self.boot_of(node.build).clone(),
+            boot_takes: self.taken(self.boot_of(node.build)),
             before_capture: self.before(node),
             budget: self.lanes[node.build].budget.clone(),
             purpose: keeping::purpose(self.plan, node),
@@ -347,8 +358,11 @@ impl<'a> Run<'a> {
                 .is_some_and(|(input, output)| input.id == output.id && input.files == output.files)
     }
 
+    /// Finds the node whose artifact a post-processor works on; it may take those of other builds beside.
     fn artifact_source(&self, id: &NodeId) -> Option<&'a Node> {
-        self.plan.graph.inputs(id).find(|(edge, _)| *edge == Edge::Artifact).map(|(_, node)| node)
+        let build = self.node(id).build;
+        let mut given = self.plan.graph.inputs(id);
+        given.find(|(edge, node)| *edge == Edge::Artifact && node.build == build).map(|(_, node)| node)
     }
 
     fn joined(&mut self, joined: Result<(tokio::task::Id, Ended), tokio::task::JoinError>) {
@@ -646,6 +660,8 @@ struct MachineWork {
     /// The stored state to go on from, for a node that is there for it.
     start: Option<Snapshot>,
     boot: Node,
+    /// The artifacts of other builds that the boot takes.
+    boot_takes: BTreeMap<String, Artifact>,
     /// For a capture: the provisioner before it.
     before_capture: Option<Node>,
     budget: Arc<Mutex<Budget>>,
@@ -656,15 +672,19 @@ struct MachineWork {
 fn machine_task(node: &Node, ctx: &NodeContext, work: &MachineWork) -> Outcome<Task> {
     let (ctx, node, registry, ledger) = (ctx.clone(), node.clone(), &work.registry, work.ledger.clone());
     if let Some(snapshot) = work.start.clone() {
-        let builder = registry.builder(&work.boot.component, &work.boot.settings)?;
+        let as_boot = NodeContext { taken: Arc::new(work.boot_takes.clone()), ..ctx.clone() };
+        let builder = registry.builder(&work.boot.component, &*registry.settings(&work.boot, &as_boot)?)?;
         return Ok(async move { builder.resume(&ctx, &snapshot).await.map(Product::Machine) }.boxed());
     }
     if node.kind == NodeKind::Boot {
-        let builder = registry.builder(&node.component, &node.settings)?;
+        let builder = registry.builder(&node.component, &*registry.settings(&node, &ctx)?)?;
         return Ok(async move {
             let began = Instant::now();
             let machine = builder.boot(&ctx).await?;
-            ledger.learn(&node.id, machine.source());
+            // What another build made counts as that, whatever the engine calls it.
+            if node.chained.is_empty() {
+                ledger.learn(&node.id, machine.source());
+            }
             keeping::keep(&ctx, &ledger, &node, Made { took: began.elapsed(), ..Made::default() }).await;
             Ok(Product::Machine(machine))
         }

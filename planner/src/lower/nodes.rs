@@ -4,7 +4,10 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use super::rendering::Renderer;
-use crate::catalog::{ArtifactKind, Catalog, ComponentKind, ComponentSpec, Decoding, Moment, Settings, decode};
+use crate::catalog::{
+    ArtifactKind, Catalog, ComponentKind, ComponentSpec, Decoding, Moment, Reads, Recipe, Settings, decode,
+};
+use crate::chain::is_marked;
 use crate::diagnostic::{Diagnostic, Diagnostics, closest};
 use crate::graph::{Build, Conduct, Edge, Exclusion, Graph, Node, NodeId, NodeKind, Origin};
 use crate::late::Deferred;
@@ -272,7 +275,7 @@ impl<'a> BuildLowering<'a> {
         graph.add(Node {
             id: NodeId::new(&self.blueprint.build.id, &kind),
             caching: recipe.caching(&prepared.settings, moment),
-            reads: if is_read { recipe.files(&prepared.settings, moment) } else { Vec::new() },
+            reads: if is_read { files(&recipe, &prepared.settings, moment) } else { Vec::new() },
             recipe,
             kind,
             build: self.index,
@@ -285,9 +288,17 @@ impl<'a> BuildLowering<'a> {
             uses_engine: prepared.spec.is_some_and(|spec| spec.uses_engine),
             excluded: part.excluded,
             origins: prepared.origins.clone(),
+            chained: Vec::new(),
             span: part.span,
         })
     }
+}
+
+/// Lists the files that are read and that are there before anything is run.
+fn files(recipe: &Recipe, settings: &Settings, moment: Moment) -> Vec<Reads> {
+    let mut files = recipe.files(settings, moment);
+    files.retain(|read| !is_marked(&read.path));
+    files
 }
 
 /// Marks the opening brace of a block, since a whole block is too much to underline.

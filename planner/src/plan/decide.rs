@@ -330,7 +330,12 @@ impl Deciding<'_> {
                 return Reason::UpstreamRuns(self.graph.at(self.origin(running)).id.clone());
             }
             if last.key == self.keys[place] {
-                return Reason::CacheEvicted;
+                return match cause {
+                    Cause::Needed(by) if self.is_machine_node(place) => {
+                        Reason::StateMissing(self.graph.at(by).id.clone())
+                    }
+                    _ => Reason::CacheEvicted,
+                };
             }
             return Reason::InputChanged(changes(&last.inputs, &key::inputs(self.subject(place))));
         }
