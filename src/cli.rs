@@ -39,6 +39,11 @@ pub enum Command {
         after_help = "Examples:\n  rpk build packet.json\n  rpk build -var-file=variables.json -force packet.json"
     )]
     Build(ApplyArguments),
+    /// Open a shell in a machine as it is before one of its provisioners, or before it is captured
+    #[command(
+        after_help = "Examples:\n  rpk shell docker/provision/2 packet.json\n  echo 'cat /etc/hosts' | rpk shell docker/capture packet.json"
+    )]
+    Shell(ShellArguments),
     /// List, check and prune what is stored for later runs
     #[command(
         after_help = "Examples:\n  rpk cache ls\n  rpk cache show 4c1f\n  rpk cache verify\n  rpk cache prune -older-than=30d -max-size=5G"
@@ -213,6 +218,9 @@ pub struct ApplyArguments {
     /// How many builds may run at a time; 0 means all
     #[arg(long, value_name = "N", default_value_t = 0, allow_negative_numbers = true)]
     pub parallel_builds: i64,
+    /// Take just this node and what it depends on
+    #[arg(long, value_name = "NODE")]
+    pub target: Vec<String>,
     /// Use no stored result, and keep no state of a machine
     #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_value = "false", default_missing_value = "true", action = ArgAction::Set, value_parser = boolean)]
     pub no_cache: bool,
@@ -231,6 +239,17 @@ pub struct ApplyArguments {
     /// Put the time before each line
     #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_value = "false", default_missing_value = "true", action = ArgAction::Set, value_parser = boolean)]
     pub timestamp_ui: bool,
+}
+
+/// `shell`
+#[derive(Debug, Args)]
+pub struct ShellArguments {
+    /// The node, as plans name it
+    pub node: String,
+    #[command(flatten)]
+    pub template: TemplateArguments,
+    #[command(flatten)]
+    pub output: OutputArguments,
 }
 
 /// `cache`
@@ -438,6 +457,10 @@ pub enum OnError {
     Ask,
     /// Run the error-cleanup provisioner, but leave the machine
     RunCleanupProvisioner,
+    /// Go on with the next provisioner
+    Continue,
+    /// Clean up, then open a shell in the machine as it was before the provisioner that failed
+    Shell,
 }
 
 fn variable(text: &str) -> Result<(String, String), String> {

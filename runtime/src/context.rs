@@ -33,6 +33,8 @@ pub enum OnError {
     Ask,
     /// Run the error-cleanup provisioner, but leave the machine.
     RunCleanupProvisioner,
+    /// Go on as if the provisioner had succeeded; nothing that comes after it is kept for later runs.
+    Continue,
 }
 
 /// Asks the user something on the terminal.

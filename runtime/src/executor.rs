@@ -296,6 +296,7 @@ impl<'a> Run<'a> {
             boot_takes: self.taken(self.boot_of(node.build)),
             before_capture: self.before(node),
             budget: self.lanes[node.build].budget.clone(),
+            goes_on: self.options.on_error == OnError::Continue,
             purpose: keeping::purpose(self.plan, node),
         }
     }
@@ -453,12 +454,22 @@ impl<'a> Run<'a> {
         match (&node.kind, status) {
             (NodeKind::PostProcess { .. }, _) => {}
             (NodeKind::Capture, NodeStatus::Ran) => self.leave_machine(node.build, false),
-            (_, NodeStatus::Ran | NodeStatus::Cached) if self.cancellation.reason().is_none() => {}
+            (_, NodeStatus::Ran | NodeStatus::Cached) if self.cancellation.reason().is_none() => {
+                if !self.is_followed(node) {
+                    self.leave_machine(node.build, false);
+                }
+            }
             (_, NodeStatus::Failed) if self.cancellation.reason().is_none() => {
                 self.machine_failed(node, ended.decision.unwrap_or(self.options.on_error));
             }
             _ => self.leave_machine(node.build, false),
         }
+    }
+
+    /// Tells whether another node of the plan works on the machine that a node leaves.
+    fn is_followed(&self, node: &Node) -> bool {
+        let mut next = self.plan.graph.outputs(&node.id).filter(|(edge, _)| *edge == Edge::Machine);
+        next.any(|(_, next)| self.plan.step(&next.id).is_some_and(|step| has_work(&step)))
     }
 
     /// Runs the error-cleanup provisioner and removes the machine, as far as `-on-error` says.
@@ -665,6 +676,8 @@ struct MachineWork {
     /// For a capture: the provisioner before it.
     before_capture: Option<Node>,
     budget: Arc<Mutex<Budget>>,
+    /// Whether a provisioner's failure is to be put up with.
+    goes_on: bool,
     purpose: Use,
 }
 
@@ -714,9 +727,11 @@ fn machine_task(node: &Node, ctx: &NodeContext, work: &MachineWork) -> Outcome<T
     let settings = registry.settings(&node, &ctx)?;
     let provisioner = registry.provisioner(&node.component, &settings)?;
     let (budget, purpose) = (work.budget.clone(), work.purpose);
+    let mut conduct = node.conduct.clone();
+    conduct.continue_on_error |= work.goes_on && matches!(node.kind, NodeKind::Provision { .. });
     Ok(async move {
         let began = Instant::now();
-        let ended = lane::provision(&ctx, provisioner.as_ref(), machine.as_ref(), &node.conduct).await?;
+        let ended = lane::provision(&ctx, provisioner.as_ref(), machine.as_ref(), &conduct).await?;
         // A failure that was put up with is no result, and neither is what comes after it.
         if ended == Provisioned::InSpiteOfFailure {
             ledger.distrust(&node.id);

@@ -10,6 +10,7 @@ mod inspect;
 mod plan;
 mod runs;
 mod schema;
+mod shell;
 mod validate;
 mod version;
 
@@ -26,6 +27,7 @@ pub fn run(cli: Cli) -> Exit {
         Command::Graph(arguments) => plan::graph(&arguments),
         Command::Explain(arguments) => plan::explain(&arguments),
         Command::Apply(arguments) | Command::Build(arguments) => apply::run(&arguments),
+        Command::Shell(arguments) => shell::run(&arguments),
         Command::Cache(arguments) => cache::run(&arguments),
         Command::Runs(arguments) => runs::run(&arguments),
         Command::Timeline(arguments) => runs::timeline(&arguments),

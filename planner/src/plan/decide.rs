@@ -168,6 +168,11 @@ impl Deciding<'_> {
             && self.inputs[place].iter().all(|(edge, from)| *edge == Edge::Order || self.reusable[*from])
     }
 
+    /// Tells whether the command line names a node: then the state of a machine is wanted for itself.
+    fn is_target(&self, place: usize) -> bool {
+        self.options.targets.contains(&self.graph.at(place).id)
+    }
+
     fn is_machine_node(&self, place: usize) -> bool {
         matches!(self.graph.at(place).kind, NodeKind::Boot | NodeKind::Provision { .. })
     }
@@ -191,8 +196,9 @@ impl Deciding<'_> {
             if let Some((_, from)) = given {
                 let from = *from;
                 has_changed |= self.set(place, Cause::Given(from));
-            } else if !self.is_machine_node(place) && self.is_settled(place) {
+            } else if (!self.is_machine_node(place) || self.is_target(place)) && self.is_settled(place) {
                 let is_there = match &self.stored[place] {
+                    Some(stored) if self.is_machine_node(place) => stored.has_snapshot,
                     Some(stored) => !matches!(stored.state, StoredState::Damaged(_)),
                     None => false,
                 };

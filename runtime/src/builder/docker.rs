@@ -514,6 +514,10 @@ impl Machine for DockerMachine {
         .boxed()
     }
 
+    fn shell(&self) -> BoxFuture<'_, Outcome<i64>> {
+        crate::docker::shell(&self.engine, &self.container, self.config.exec_user.clone()).boxed()
+    }
+
     fn release(&self, ctx: &NodeContext) {
         self.settle(ctx);
     }

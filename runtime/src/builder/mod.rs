@@ -124,6 +124,11 @@ pub trait Machine: Send + Sync {
     /// Captures its state as an artifact.
     fn capture<'a>(&'a self, ctx: &'a NodeContext) -> BoxFuture<'a, Outcome<Artifact>>;
 
+    /// Opens a shell in it on the user's terminal; returns the shell's exit status.
+    fn shell(&self) -> BoxFuture<'_, Outcome<i64>> {
+        ready(Err(Failure::new("there is no way to open a shell in a machine of this builder"))).boxed()
+    }
+
     /// Leaves it to the user as it is: nobody removes it later.
     fn release(&self, ctx: &NodeContext) {
         let _ = ctx;
