@@ -18,7 +18,7 @@ pub struct Cli {
 pub enum Command {
     /// Show what apply would do, and why
     #[command(
-        after_help = "Examples:\n  rpk plan packet.json\n  rpk plan -var tag=0.0.1 packet.json\n  rpk plan -format=json packet.json"
+        after_help = "Examples:\n  rpk plan packet.json\n  rpk plan -var tag=0.0.1 packet.json\n  rpk plan -format=json packet.json\n  rpk plan -against=main packet.json\n  rpk plan -out=packet.plan packet.json"
     )]
     Plan(PlanArguments),
     /// Draw the plan's graph
@@ -31,7 +31,7 @@ pub enum Command {
     Explain(ExplainArguments),
     /// Run the plan: build, provision, post-process
     #[command(
-        after_help = "Examples:\n  rpk apply packet.json\n  rpk apply -var tag=0.0.1\n  rpk apply -only=docker -parallel-builds=2 packet.json\n  rpk apply -on-error=abort packet.json"
+        after_help = "Examples:\n  rpk apply packet.json\n  rpk apply -var tag=0.0.1\n  rpk apply -only=docker -parallel-builds=2 packet.json\n  rpk apply -on-error=abort packet.json\n  rpk apply packet.plan"
     )]
     Apply(ApplyArguments),
     /// The same as apply, under the name that Packer gives it
@@ -94,7 +94,7 @@ pub enum Command {
 }
 
 /// Which template, and with which variables.
-#[derive(Debug, Args)]
+#[derive(Clone, Debug, Args)]
 pub struct TemplateArguments {
     /// The template: a file, a directory that holds one, or `-` for standard input [default: the one in the current
     /// directory]
@@ -146,6 +146,16 @@ pub struct PlanArguments {
     /// Take just this node and what it depends on
     #[arg(long, value_name = "NODE")]
     pub target: Vec<String>,
+    /// Save the plan, for `rpk apply FILE`
+    #[arg(long, value_name = "FILE", conflicts_with = "against")]
+    pub out: Option<PathBuf>,
+    /// Show what has changed since another plan: a saved one, one in JSON, that of another template, or that of a
+    /// revision of the template's Git repository
+    #[arg(long, value_name = "FILE|REVISION", allow_hyphen_values = true)]
+    pub against: Option<String>,
+    /// How many builds may run at a time when the run's length is estimated; 0 means all
+    #[arg(long, value_name = "N", default_value_t = 0, allow_negative_numbers = true)]
+    pub parallel_builds: i64,
     /// Ask nobody: the values of data sources are not known then
     #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_value = "false", default_missing_value = "true", action = ArgAction::Set, value_parser = boolean)]
     pub offline: bool,

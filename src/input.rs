@@ -30,6 +30,8 @@ pub struct Read {
     pub name: String,
     /// A remark for the user, such as which template was taken.
     pub note: Option<String>,
+    /// Random bits for functions that give random ids.
+    pub seed: u64,
     directory: PathBuf,
     /// For HCL2: the folder of the template as the user named it.
     root: String,
@@ -43,7 +45,8 @@ pub struct Read {
 
 /// Reads the template and the variable files that the command line names.
 pub fn read(arguments: &TemplateArguments) -> Read {
-    let mut read = Read { directory: PathBuf::from("."), ..Read::default() };
+    let seed = uuid::Uuid::new_v4().as_u64_pair().0;
+    let mut read = Read { directory: PathBuf::from("."), seed, ..Read::default() };
     if let Err(problem) = read.read_template(arguments.template.as_deref()) {
         read.diagnostics.push(problem);
     }
@@ -231,7 +234,7 @@ impl Read {
             now_nanoseconds,
             working_directory,
             template_directory,
-            seed: uuid::Uuid::new_v4().as_u64_pair().0,
+            seed: self.seed,
         }
     }
 

@@ -9,6 +9,7 @@ mod files;
 mod input;
 mod prompt;
 mod report;
+mod revision;
 
 use std::process::ExitCode;
 

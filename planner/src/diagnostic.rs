@@ -127,6 +127,12 @@ impl Diagnostics {
         self.all.is_empty()
     }
 
+    /// Counts all.
+    #[must_use]
+    pub fn count(&self) -> usize {
+        self.all.len()
+    }
+
     /// Iterates in the order of the template, problems without a place first.
     ///
     /// A problem that several builds have in common comes once.

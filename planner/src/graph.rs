@@ -5,7 +5,7 @@
 
 use std::collections::HashMap;
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use petgraph::Direction;
@@ -153,9 +153,9 @@ pub struct Node {
     /// The build that it belongs to, as an index into [`Graph::builds`].
     pub build: usize,
     /// The component that does it, such as `shell`.
-    pub component: String,
+    pub component: Arc<str>,
     /// What it does, in a line for people.
-    pub title: String,
+    pub title: Arc<str>,
     /// The component's options, checked. Boot and capture share their builder's.
     pub settings: Arc<Settings>,
     /// What of the options has to be worked out again when the node starts, if anything.
@@ -176,7 +176,7 @@ pub struct Node {
     pub reads: Vec<Reads>,
     /// Which of its options were worked out from other things, and from which. Options that are not listed stand in
     /// the template as they are in [`Node::settings`].
-    pub origins: Vec<Origin>,
+    pub origins: Arc<[Origin]>,
     /// The artifacts of other builds that its options speak of.
     pub chained: Vec<Chained>,
     /// Where it stands in the template.
@@ -230,7 +230,8 @@ pub struct Variable {
 #[derive(Clone, Debug, Default)]
 pub struct Graph {
     inner: DiGraph<Node, Edge>,
-    index: HashMap<NodeId, NodeIndex>,
+    /// The nodes by their names; made when it is first asked for, as large plans are made without.
+    index: OnceLock<HashMap<NodeId, NodeIndex>>,
     /// The builds, in the order in which they start.
     pub builds: Vec<Build>,
     /// The user variables that the template has, by name.
@@ -242,26 +243,31 @@ pub struct Graph {
 }
 
 impl Graph {
-    /// Adds a node; its id must be new.
-    pub(crate) fn add(&mut self, node: Node) -> NodeId {
-        let id = node.id.clone();
-        let index = self.inner.add_node(node);
-        self.index.insert(id.clone(), index);
-        id
+    /// Makes room for this many nodes, in chains.
+    pub(crate) fn reserve(&mut self, nodes: usize) {
+        self.inner.reserve_exact_nodes(nodes);
+        self.inner.reserve_exact_edges(nodes);
     }
 
-    /// Changes a node that was added before.
-    pub(crate) fn amend(&mut self, id: &NodeId, change: impl FnOnce(&mut Node)) {
-        if let Some(index) = self.index.get(id) {
-            change(&mut self.inner[*index]);
-        }
+    /// Adds a node; its id must be new. Returns its place.
+    pub(crate) fn add(&mut self, node: Node) -> usize {
+        self.index.take();
+        self.inner.add_node(node).index()
     }
 
-    /// Adds an edge between two nodes of this graph, the source added before the target.
-    pub(crate) fn connect(&mut self, from: &NodeId, to: &NodeId, edge: Edge) {
-        let (from, to) = (self.index[from], self.index[to]);
+    /// Adds an edge between the nodes at two places, the source added before the target.
+    pub(crate) fn connect(&mut self, from: usize, to: usize, edge: Edge) {
         debug_assert!(from < to, "edges lead forward, so that the order of addition is a topological one");
-        self.inner.add_edge(from, to, edge);
+        self.inner.add_edge(NodeIndex::new(from), NodeIndex::new(to), edge);
+    }
+
+    /// Changes the node at a place, but for its id.
+    pub(crate) fn amend(&mut self, place: usize, change: impl FnOnce(&mut Node)) {
+        change(&mut self.inner[NodeIndex::new(place)]);
+    }
+
+    fn index(&self) -> &HashMap<NodeId, NodeIndex> {
+        self.index.get_or_init(|| self.inner.node_indices().map(|at| (self.inner[at].id.clone(), at)).collect())
     }
 
     /// Iterates over all nodes, each after everything that it depends on.
@@ -278,7 +284,7 @@ impl Graph {
     /// Finds a node by its name.
     #[must_use]
     pub fn node(&self, id: &NodeId) -> Option<&Node> {
-        self.index.get(id).map(|index| &self.inner[*index])
+        self.index().get(id).map(|index| &self.inner[*index])
     }
 
     /// Iterates over the edges that lead to a node, with the nodes they come from, in the order of the nodes.
@@ -293,7 +299,7 @@ impl Graph {
 
     fn neighbours(&self, id: &NodeId, direction: Direction) -> impl Iterator<Item = (Edge, &Node)> {
         let mut found: Vec<(NodeIndex, Edge)> = self
-            .index
+            .index()
             .get(id)
             .into_iter()
             .flat_map(|index| self.inner.edges_directed(*index, direction))
@@ -312,7 +318,7 @@ impl Graph {
     /// Finds a node's place in [`Graph::nodes`].
     #[must_use]
     pub fn place(&self, id: &NodeId) -> Option<usize> {
-        self.index.get(id).map(|index| index.index())
+        self.index().get(id).map(|index| index.index())
     }
 
     /// Iterates over the edges that lead to the node at a place, with the places that they come from; in no
@@ -321,6 +327,14 @@ impl Graph {
         self.inner
             .edges_directed(NodeIndex::new(place), Direction::Incoming)
             .map(|edge| (*edge.weight(), edge.source().index()))
+    }
+
+    /// Iterates over the edges that lead away from the node at a place, with the places that they go to; in no
+    /// particular order.
+    pub fn outputs_at(&self, place: usize) -> impl Iterator<Item = (Edge, usize)> {
+        self.inner
+            .edges_directed(NodeIndex::new(place), Direction::Outgoing)
+            .map(|edge| (*edge.weight(), edge.target().index()))
     }
 
     /// Returns the node at a place.

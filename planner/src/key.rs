@@ -39,7 +39,12 @@ impl CacheKey {
 
 impl fmt::Display for CacheKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+        let mut hex = [0; 64];
+        for (pair, byte) in hex.chunks_exact_mut(2).zip(self.0) {
+            pair[0] = b"0123456789abcdef"[usize::from(byte >> 4)];
+            pair[1] = b"0123456789abcdef"[usize::from(byte & 15)];
+        }
+        f.write_str(str::from_utf8(&hex).map_err(|_| fmt::Error)?)
     }
 }
 
@@ -206,7 +211,7 @@ pub fn inputs(subject: Subject<'_>) -> Vec<Input> {
     let mut sink = Listing { subject, inputs: Vec::new() };
     describe(subject, &mut sink);
     let mut inputs = sink.inputs;
-    for origin in &node.origins {
+    for origin in node.origins.iter() {
         // An option of several lines, such as a list that one expression gives, is told by its parts.
         let covers = |path: &str| {
             path.strip_prefix(origin.option.as_str())
@@ -352,7 +357,7 @@ fn contents(node: &Node, facts: Option<&NodeFacts>, sink: &mut dyn Sink) {
 }
 
 /// Digests a text that must not be shown, so that without the secret no guess can be checked.
-fn keyed(secret: &[u8; 32], text: &str) -> String {
+pub(crate) fn keyed(secret: &[u8; 32], text: &str) -> String {
     let inner = Sha256::new().chain_update(secret).chain_update(text).finalize();
     let outer = Sha256::new().chain_update(secret).chain_update(inner).finalize();
     outer[..16].iter().fold(String::with_capacity(32), |mut hex, byte| {

@@ -20,7 +20,8 @@ use rpk_runtime::registry::Registry;
 use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 
-use super::plan::find;
+use super::plan::{find, nodes_named};
+use super::saved::SavedPlan;
 use crate::cli::{self, ApplyArguments, Format};
 use crate::decide::{self, Grounds};
 use crate::exit::Exit;
@@ -31,13 +32,28 @@ use crate::{input, report};
 
 /// Runs what the plan says.
 pub fn run(arguments: &ApplyArguments) -> Exit {
-    let mut read = input::read(&arguments.template);
+    let screen = Screen::new(&arguments.output);
+    let saved = match SavedPlan::named(&arguments.template) {
+        Ok(Some(_)) if arguments.no_cache || arguments.force || !arguments.no_cache_from.is_empty() => {
+            screen.error("a saved plan runs as it is, without `-no-cache`, `-no-cache-from` and `-force`", None);
+            return Exit::Failure;
+        }
+        Ok(saved) => saved,
+        Err(message) => {
+            screen.error(&message, None);
+            return Exit::Failure;
+        }
+    };
+    let template =
+        saved.as_ref().map_or_else(|| arguments.template.clone(), |saved| saved.arguments(&arguments.template));
+    let mut read = input::read(&template);
+    read.seed = saved.as_ref().map_or(read.seed, |saved| saved.seed);
+    let now = saved.as_ref().map_or_else(report::now_nanoseconds, SavedPlan::now_nanoseconds);
     let registry = Arc::new(Registry::default());
     read.warn_of_undeclared(arguments.warn_on_undeclared_var);
     read.ask_data_sources();
-    let graph = read.lower(&arguments.template, &registry, report::now_nanoseconds());
+    let graph = read.lower(&template, &registry, now);
     read.report_unasked(true);
-    let screen = Screen::new(&arguments.output);
     screen.note(read.note.as_deref());
     screen.diagnostics(&read.sources, &read.diagnostics);
     let Some(graph) = graph.filter(|_| !read.diagnostics.has_errors()) else {
@@ -45,7 +61,7 @@ pub fn run(arguments: &ApplyArguments) -> Exit {
     };
     let ended = Grounds::new(registry, false).and_then(|mut grounds| {
         let runtime = decide::threads()?;
-        let status = runtime.block_on(apply(arguments, graph, &read.name, &mut grounds, &screen));
+        let status = runtime.block_on(apply(arguments, graph, &read.name, saved.as_ref(), &mut grounds, &screen));
         // A question that nobody answers must not keep the program from ending.
         runtime.shutdown_background();
         status
@@ -64,6 +80,7 @@ async fn apply(
     arguments: &ApplyArguments,
     graph: Graph,
     template: &str,
+    saved: Option<&SavedPlan>,
     grounds: &mut Grounds,
     screen: &Screen,
 ) -> Outcome<RunStatus> {
@@ -76,10 +93,13 @@ async fn apply(
         template: template.to_owned(),
         no_cache: arguments.no_cache || arguments.force,
         no_cache_from,
-        targets,
+        targets: saved.map_or(targets, |saved| nodes_named(&graph, saved.targets())),
         ..plan::Options::default()
     };
     let (plan, stored, locks) = decide_alone(grounds, graph.clone(), options, screen).await?;
+    if saved.is_some_and(|saved| !saved.holds(&plan, screen)) {
+        return Ok(RunStatus::Failed);
+    }
     let summary = plan.summary();
     if summary.total == summary.skipped {
         screen.error(

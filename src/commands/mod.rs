@@ -1,5 +1,6 @@
 //! One file a command.
 
+mod against;
 mod apply;
 mod cache;
 mod console;
@@ -9,6 +10,7 @@ mod hcl2_upgrade;
 mod inspect;
 mod plan;
 mod runs;
+mod saved;
 mod schema;
 mod shell;
 mod validate;

@@ -99,6 +99,12 @@ pub fn write_out(text: &str) {
     let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
 }
 
+/// Lets something large write itself to standard output, piece by piece.
+pub fn write_out_by(write: impl FnOnce(&mut dyn std::io::Write) -> std::io::Result<()>) {
+    let mut out = std::io::BufWriter::with_capacity(1 << 16, std::io::stdout().lock());
+    let _ = write(&mut out).and_then(|()| out.flush());
+}
+
 /// Writes to standard error.
 pub fn write_err(text: &str) {
     let _ = std::io::stderr().lock().write_all(text.as_bytes());

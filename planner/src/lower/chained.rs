@@ -5,7 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use super::nodes::{Blueprint, BuildLowering};
+use super::nodes::{Blueprint, BuildLowering, Shelf};
 use super::rendering::Renderer;
 use crate::catalog::{ArtifactKind, Catalog, ComponentKind};
 use crate::chain::builds_in;
@@ -16,9 +16,9 @@ use crate::graph::{Chained, Edge, Exclusion, Graph, Node, NodeId, NodeKind};
 pub(super) type LayOut<'l, 'a> = dyn FnMut(&BTreeSet<String>, &mut Diagnostics) -> Vec<Blueprint<'a>> + 'l;
 
 /// Lowers builds into a graph, each after those whose artifacts it needs.
-pub(super) fn lower_builds(
-    lay_out: &mut LayOut<'_, '_>,
-    catalog: &dyn Catalog,
+pub(super) fn lower_builds<'a>(
+    lay_out: &mut LayOut<'_, 'a>,
+    catalog: &'a dyn Catalog,
     renderer: &Renderer,
     secrets: &mut Vec<String>,
     problems: &mut Diagnostics,
@@ -32,9 +32,11 @@ pub(super) fn lower_builds(
         blueprints.sort_by_key(|blueprint| ranks.get(&blueprint.build.id).copied().unwrap_or_default());
         let mut graph = Graph::default();
         graph.builds = blueprints.iter().map(|blueprint| blueprint.build.clone()).collect();
+        graph.reserve(blueprints.iter().map(Blueprint::node_count).sum());
+        let mut shelf = Shelf::default();
         for (index, blueprint) in blueprints.iter().enumerate() {
-            let (problems, secrets) = (&mut found, &mut found_secrets);
-            BuildLowering { catalog, renderer, problems, secrets, index, blueprint }.lower_into(&mut graph);
+            let (problems, secrets, shelf) = (&mut found, &mut found_secrets, &mut shelf);
+            BuildLowering { catalog, renderer, problems, secrets, index, blueprint, shelf }.lower_into(&mut graph);
         }
         let links = links(&graph, catalog, &mut found);
         let order = if links.is_empty() { None } else { order(&graph, &links, &mut found) };
@@ -199,17 +201,18 @@ impl Sorting<'_> {
 
 fn connect(graph: &mut Graph, links: &[Link], taken_along: &BTreeSet<String>) {
     for link in links {
-        let build = graph.builds[link.from].id.clone();
-        let capture = NodeId::new(&build, &NodeKind::Capture);
-        graph.connect(&capture, &link.to, Edge::Artifact);
+        let capture = NodeId::new(&graph.builds[link.from].id, &NodeKind::Capture);
+        let (Some(from), Some(to)) = (graph.place(&capture), graph.place(&link.to)) else { continue };
+        graph.connect(from, to, Edge::Artifact);
         let chained = Chained { written: link.written.clone(), from: capture };
-        graph.amend(&link.to, |node| node.chained.push(chained));
+        graph.amend(to, |node| node.chained.push(chained));
     }
     // Who is taken along for the artifact is not asked for what follows it.
-    let is_along = |node: &&Node| taken_along.contains(&graph.builds[node.build].id);
-    let is_extra = |node: &&Node| matches!(node.kind, NodeKind::PostProcess { .. }) && node.excluded.is_none();
-    let extra: Vec<NodeId> = graph.nodes().filter(is_along).filter(is_extra).map(|node| node.id.clone()).collect();
-    for id in extra {
-        graph.amend(&id, |node| node.excluded = Some(Exclusion::Build));
+    for place in 0..graph.node_count() {
+        let node = graph.at(place);
+        let is_step = matches!(node.kind, NodeKind::PostProcess { .. }) && node.excluded.is_none();
+        if is_step && taken_along.contains(&graph.builds[node.build].id) {
+            graph.amend(place, |node| node.excluded = Some(Exclusion::Build));
+        }
     }
 }

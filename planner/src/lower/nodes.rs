@@ -1,11 +1,14 @@
 //! Makes the nodes and edges of one build.
 
 use std::borrow::Cow;
+use std::cell::OnceCell;
+use std::collections::HashMap;
+use std::rc::Rc;
 use std::sync::Arc;
 
 use super::rendering::Renderer;
 use crate::catalog::{
-    ArtifactKind, Catalog, ComponentKind, ComponentSpec, Decoding, Moment, Reads, Recipe, Settings, decode,
+    ArtifactKind, Caching, Catalog, ComponentKind, ComponentSpec, Decoding, Moment, Reads, Recipe, Settings, decode,
 };
 use crate::chain::is_marked;
 use crate::diagnostic::{Diagnostic, Diagnostics, closest};
@@ -22,6 +25,14 @@ pub(super) struct Blueprint<'a> {
     pub error_cleanup: Option<Provision<'a>>,
     /// Each sequence starts from the builder's artifact.
     pub sequences: Vec<Vec<PostProcess<'a>>>,
+}
+
+impl Blueprint<'_> {
+    /// Counts the nodes that it comes to.
+    pub fn node_count(&self) -> usize {
+        let steps: usize = self.sequences.iter().map(Vec::len).sum();
+        2 + self.provisioners.len() + usize::from(self.error_cleanup.is_some()) + steps
+    }
 }
 
 /// A component in its place in a build.
@@ -72,59 +83,107 @@ pub(super) struct PostProcess<'a> {
 }
 
 /// One build on its way into the graph.
-pub(super) struct BuildLowering<'a> {
+pub(super) struct BuildLowering<'a, 'b> {
     pub catalog: &'a dyn Catalog,
-    pub renderer: &'a Renderer,
-    pub problems: &'a mut Diagnostics,
-    pub secrets: &'a mut Vec<String>,
+    pub renderer: &'b Renderer,
+    pub problems: &'b mut Diagnostics,
+    pub secrets: &'b mut Vec<String>,
     pub index: usize,
-    pub blueprint: &'a Blueprint<'a>,
+    pub blueprint: &'b Blueprint<'a>,
+    pub shelf: &'b mut Shelf<'a>,
+}
+
+/// Components that were prepared for one build and serve others, too: a template for many builds has each provisioner
+/// once.
+#[derive(Default)]
+pub(super) struct Shelf<'a> {
+    /// By the place in memory of the options, which outlive the shelf, and the builder's component.
+    prepared: HashMap<(usize, &'a str), Rc<Prepared<'a>>>,
 }
 
 /// A component's description and checked options.
 #[derive(Default)]
 struct Prepared<'a> {
+    component: Arc<str>,
     settings: Arc<Settings>,
     spec: Option<&'a ComponentSpec>,
     is_excluded: bool,
     deferred: Option<Arc<Deferred>>,
-    origins: Vec<Origin>,
+    origins: Arc<[Origin]>,
+    /// What it comes to at [`Moment::Run`], which most components have only.
+    run: OnceCell<Described>,
+}
+
+/// What a component's description says of its options.
+#[derive(Clone)]
+struct Described {
+    title: Arc<str>,
+    caching: Caching,
+    reads: Vec<Reads>,
 }
 
 impl Prepared<'_> {
-    fn title(&self, component: &str, moment: Moment) -> String {
-        match self.spec {
-            Some(spec) if !self.is_excluded => spec.title(&self.settings, moment),
+    fn describe(&self, moment: Moment) -> Described {
+        match moment {
+            Moment::Run => self.run.get_or_init(|| self.describe_anew(moment)).clone(),
+            Moment::Boot | Moment::Capture => self.describe_anew(moment),
+        }
+    }
+
+    fn describe_anew(&self, moment: Moment) -> Described {
+        let title = match self.spec {
+            Some(spec) if !self.is_excluded => spec.title(&self.settings, moment).into(),
             // Options that were not looked at have nothing to tell.
-            _ => component.to_owned(),
+            _ => self.component.clone(),
+        };
+        let unknown = Recipe::default();
+        let recipe = self.spec.map_or(&unknown, |spec| &spec.recipe);
+        Described {
+            title,
+            caching: recipe.caching(&self.settings, moment),
+            reads: if self.is_excluded { Vec::new() } else { files(recipe, &self.settings, moment) },
         }
     }
 }
 
-impl<'a> BuildLowering<'a> {
+/// What a node has beside what its component says.
+struct Particulars {
+    kind: NodeKind,
+    conduct: Conduct,
+    keeps_input: bool,
+}
+
+impl Particulars {
+    fn of(kind: NodeKind) -> Self {
+        Self { kind, conduct: Conduct::default(), keeps_input: true }
+    }
+}
+
+impl<'a> BuildLowering<'a, '_> {
     /// Adds the build's nodes: boot, provisioners, error cleanup, capture, post-processors.
     pub fn lower_into(&mut self, graph: &mut Graph) {
         let blueprint = self.blueprint;
         let errors_before = self.problems.errors_found();
         let builder = self.prepare(ComponentKind::Builder, &blueprint.builder);
         let builder_is_sound = self.problems.errors_found() == errors_before;
-        let boot = self.add(graph, NodeKind::Boot, &blueprint.builder, &builder, Moment::Boot);
-        let mut machine = boot.clone();
+        let particulars = Particulars::of(NodeKind::Boot);
+        let mut machine = self.add(graph, particulars, &blueprint.builder, &builder, Moment::Boot);
         for (index, provision) in blueprint.provisioners.iter().enumerate() {
             let id = self.provision(graph, NodeKind::Provision { index }, provision);
             // Nodes of a build that was not chosen keep their edges: they are a part of the picture, just not of the
             // run.
             if provision.part.excluded != Some(Exclusion::Filter) {
-                graph.connect(&machine, &id, Edge::Machine);
+                graph.connect(machine, id, Edge::Machine);
                 machine = id;
             }
         }
         if let Some(provision) = &blueprint.error_cleanup {
             let id = self.provision(graph, NodeKind::ErrorCleanup, provision);
-            graph.connect(&machine, &id, Edge::Order);
+            graph.connect(machine, id, Edge::Order);
         }
-        let capture = self.add(graph, NodeKind::Capture, &blueprint.builder, &builder, Moment::Capture);
-        graph.connect(&machine, &capture, Edge::Machine);
+        let particulars = Particulars::of(NodeKind::Capture);
+        let capture = self.add(graph, particulars, &blueprint.builder, &builder, Moment::Capture);
+        graph.connect(machine, capture, Edge::Machine);
 
         let captured = builder
             .spec
@@ -134,15 +193,14 @@ impl<'a> BuildLowering<'a> {
             .map_or(ArtifactKind::Unknown, |captures| captures(&builder.settings));
         let mut previous_sequence = None;
         for (sequence, steps) in blueprint.sequences.iter().enumerate() {
-            previous_sequence = self.sequence(graph, sequence, steps, &capture, captured, previous_sequence);
+            previous_sequence = self.sequence(graph, sequence, steps, capture, captured, previous_sequence);
         }
     }
 
-    fn provision(&mut self, graph: &mut Graph, kind: NodeKind, provision: &'a Provision<'a>) -> NodeId {
+    fn provision(&mut self, graph: &mut Graph, kind: NodeKind, provision: &Provision<'a>) -> usize {
         let prepared = self.prepare(ComponentKind::Provisioner, &provision.part);
-        let id = self.add(graph, kind, &provision.part, &prepared, Moment::Run);
-        graph.amend(&id, |node| node.conduct = provision.conduct.clone());
-        id
+        let particulars = Particulars { conduct: provision.conduct.clone(), ..Particulars::of(kind) };
+        self.add(graph, particulars, &provision.part, &prepared, Moment::Run)
     }
 
     /// Adds a sequence's nodes and returns the last one that takes part.
@@ -150,33 +208,33 @@ impl<'a> BuildLowering<'a> {
         &mut self,
         graph: &mut Graph,
         sequence: usize,
-        steps: &'a [PostProcess<'a>],
-        capture: &NodeId,
+        steps: &[PostProcess<'a>],
+        capture: usize,
         captured: ArtifactKind,
-        previous_sequence: Option<NodeId>,
-    ) -> Option<NodeId> {
+        previous_sequence: Option<usize>,
+    ) -> Option<usize> {
         let builder = &self.blueprint.builder;
-        let mut source = capture.clone();
+        let mut source = capture;
         let mut given = (captured, builder.component_span, builder.component.as_ref());
         let mut last = None;
         for (step, post_processor) in steps.iter().enumerate() {
             let part = &post_processor.part;
             let prepared = self.prepare(ComponentKind::PostProcessor, part);
             let flow = prepared.spec.and_then(|spec| spec.flow.as_ref());
-            let id = self.add(graph, NodeKind::PostProcess { sequence, step }, part, &prepared, Moment::Run);
             let keeps_input = flow.is_none_or(|flow| match post_processor.keep_input_artifact {
                 Some(keep) => keep || flow.keep_is_forced && flow.keeps_input,
                 None => flow.keeps_input,
             });
-            graph.amend(&id, |node| node.keeps_input = keeps_input);
+            let particulars = Particulars { keeps_input, ..Particulars::of(NodeKind::PostProcess { sequence, step }) };
+            let id = self.add(graph, particulars, part, &prepared, Moment::Run);
             if matches!(part.excluded, Some(Exclusion::Filter | Exclusion::Except)) {
                 continue;
             }
-            graph.connect(&source, &id, Edge::Artifact);
+            graph.connect(source, id, Edge::Artifact);
             if last.is_none()
-                && let Some(previous) = &previous_sequence
+                && let Some(previous) = previous_sequence
             {
-                graph.connect(previous, &id, Edge::Order);
+                graph.connect(previous, id, Edge::Order);
             }
             if let Some(flow) = flow {
                 if part.excluded.is_none() {
@@ -184,7 +242,7 @@ impl<'a> BuildLowering<'a> {
                 }
                 given = (flow.gives.unwrap_or(given.0), part.component_span, part.component.as_ref());
             }
-            source = id.clone();
+            source = id;
             last = Some(id);
         }
         last.or(previous_sequence)
@@ -209,11 +267,36 @@ impl<'a> BuildLowering<'a> {
         );
     }
 
-    /// Renders and checks a component's options. An excluded component is not checked, as in Packer.
-    fn prepare(&mut self, kind: ComponentKind, part: &Part<'a>) -> Prepared<'a> {
+    /// Renders and checks a component's options, or takes what was made of the same ones for another build.
+    fn prepare(&mut self, kind: ComponentKind, part: &Part<'a>) -> Rc<Prepared<'a>> {
+        let key = match (&part.options, &self.blueprint.builder.component) {
+            (Options::Values(Cow::Borrowed(values)), Cow::Borrowed(builder)) if part.excluded.is_none() => {
+                Some((std::ptr::from_ref::<Map>(values).addr(), *builder))
+            }
+            _ => None,
+        };
+        if let Some(known) = key.and_then(|key| self.shelf.prepared.get(&key)) {
+            return known.clone();
+        }
+        let found_before = self.problems.count();
+        let (prepared, is_of_any_build) = self.prepare_anew(kind, part);
+        let prepared = Rc::new(prepared);
+        // Each build says its own problems.
+        if is_of_any_build
+            && self.problems.count() == found_before
+            && let Some(key) = key
+        {
+            self.shelf.prepared.insert(key, prepared.clone());
+        }
+        prepared
+    }
+
+    /// Renders and checks a component's options; tells whether they would be the same in any build. An excluded
+    /// component is not checked, as in Packer.
+    fn prepare_anew(&mut self, kind: ComponentKind, part: &Part<'a>) -> (Prepared<'a>, bool) {
         let is_excluded = part.excluded.is_some();
         let component = part.component.as_ref();
-        let unprepared = Prepared { is_excluded, ..Prepared::default() };
+        let unprepared = Prepared { component: component.into(), is_excluded, ..Prepared::default() };
         let Some(spec) = self.catalog.find(kind, component) else {
             if !is_excluded {
                 let mut problem =
@@ -225,10 +308,10 @@ impl<'a> BuildLowering<'a> {
                 });
                 self.problems.push(problem);
             }
-            return unprepared;
+            return (unprepared, false);
         };
         if is_excluded {
-            return Prepared { spec: Some(spec), ..unprepared };
+            return (Prepared { spec: Some(spec), ..unprepared }, false);
         }
         let (mut settled, syntax) = match &part.options {
             Options::Values(values) => {
@@ -238,7 +321,7 @@ impl<'a> BuildLowering<'a> {
         };
         let builder = self.catalog.find(ComponentKind::Builder, &self.blueprint.builder.component);
         let announced = builder.map_or(&[][..], |builder| builder.build_data);
-        let rendered = self.renderer.options(
+        let (rendered, is_of_any_build) = self.renderer.options(
             &settled.options,
             spec,
             &self.blueprint.build,
@@ -253,38 +336,40 @@ impl<'a> BuildLowering<'a> {
                 .filter_map(|option| settings.get(option.name.as_ref()))
                 .filter_map(|value| value.as_str().map(str::to_owned)),
         );
-        Prepared {
+        let prepared = Prepared {
             settings: Arc::new(settings),
             spec: Some(spec),
-            is_excluded,
             deferred: settled.deferred,
-            origins: settled.origins,
-        }
+            origins: settled.origins.into(),
+            ..unprepared
+        };
+        (prepared, is_of_any_build)
     }
 
+    /// Adds a node; returns its place.
     fn add(
         &self,
         graph: &mut Graph,
-        kind: NodeKind,
+        particulars: Particulars,
         part: &Part<'_>,
         prepared: &Prepared<'_>,
         moment: Moment,
-    ) -> NodeId {
-        let recipe = prepared.spec.map(|spec| spec.recipe.clone()).unwrap_or_default();
-        let is_read = !prepared.is_excluded;
+    ) -> usize {
+        let Particulars { kind, conduct, keeps_input } = particulars;
+        let Described { title, caching, reads } = prepared.describe(moment);
         graph.add(Node {
             id: NodeId::new(&self.blueprint.build.id, &kind),
-            caching: recipe.caching(&prepared.settings, moment),
-            reads: if is_read { files(&recipe, &prepared.settings, moment) } else { Vec::new() },
-            recipe,
+            caching,
+            reads,
+            recipe: prepared.spec.map(|spec| spec.recipe.clone()).unwrap_or_default(),
             kind,
             build: self.index,
-            component: part.component.as_ref().to_owned(),
-            title: prepared.title(&part.component, moment),
+            component: prepared.component.clone(),
+            title,
             settings: prepared.settings.clone(),
             deferred: prepared.deferred.clone(),
-            conduct: Conduct::default(),
-            keeps_input: true,
+            conduct,
+            keeps_input,
             uses_engine: prepared.spec.is_some_and(|spec| spec.uses_engine),
             excluded: part.excluded,
             origins: prepared.origins.clone(),

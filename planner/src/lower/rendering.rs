@@ -1,5 +1,6 @@
 //! Renders `{{ … }}` in the texts of a template, as far as it can be done beforehand.
 
+use std::cell::OnceCell;
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
@@ -100,7 +101,8 @@ impl Renderer {
 
     /// Renders a component's options, except those that wait for the machine; these are parsed all the same.
     ///
-    /// `announced` are the names of build data that the builder adds to those that all builders have.
+    /// `announced` are the names of build data that the builder adds to those that all builders have. Tells beside
+    /// whether the result would be the same in any build with a builder of the same component.
     pub fn options(
         &self,
         map: &Map,
@@ -109,22 +111,23 @@ impl Renderer {
         announced: &[&str],
         origins: &mut Vec<Origin>,
         problems: &mut Diagnostics,
-    ) -> Map {
+    ) -> (Map, bool) {
         let random = seeded_random(self.surroundings.seed);
         let mut context = self.surroundings.context(Phase::Plugin, Some(build.names()), &self.no_environment, &random);
         context.resource_names = resource_names(&spec.name);
-        let data = match spec.kind {
-            ComponentKind::Builder | ComponentKind::DataSource => Data::Nil,
-            ComponentKind::Provisioner | ComponentKind::PostProcessor => placeholder_data(announced),
-        };
         let mut texts = Texts {
             context,
-            data,
+            announced: match spec.kind {
+                ComponentKind::Builder | ComponentKind::DataSource => None,
+                ComponentKind::Provisioner | ComponentKind::PostProcessor => Some(announced),
+            },
+            data: OnceCell::new(),
             problems,
             resolution: &self.resolution,
             origins,
             is_late: false,
             is_legacy: self.is_legacy,
+            asks_for_build: false,
         };
         let mut rendered = Map::default();
         for entry in map.iter() {
@@ -137,7 +140,7 @@ impl Renderer {
                 setting: Setting { value, span: entry.setting.span },
             });
         }
-        rendered
+        (rendered, !texts.asks_for_build)
     }
 }
 
@@ -165,13 +168,18 @@ fn resource_names(component: &str) -> Option<ResourceNames> {
 /// The rendering of one component's texts.
 struct Texts<'a> {
     context: Context<'a>,
-    data: Data,
+    /// The names of build data that the builder adds; none where there is no build data.
+    announced: Option<&'a [&'a str]>,
+    /// The data that stands in for the build's; few texts want it.
+    data: OnceCell<Data>,
     problems: &'a mut Diagnostics,
     resolution: &'a Resolution,
     origins: &'a mut Vec<Origin>,
     is_late: bool,
     /// Whether there are user variables at all.
     is_legacy: bool,
+    /// Whether any text has asked for something that differs from build to build.
+    asks_for_build: bool,
 }
 
 impl Texts<'_> {
@@ -219,7 +227,9 @@ impl Texts<'_> {
         let rendered = if self.is_late {
             interpolation::parse(text, &self.context).map(|_| text.to_owned()).map_err(Into::into)
         } else {
-            interpolation::render(text, &self.context, &self.data)
+            let announced = self.announced;
+            let data = self.data.get_or_init(|| announced.map_or(Data::Nil, placeholder_data));
+            interpolation::render(text, &self.context, data)
         };
         rendered.unwrap_or_else(|error: interpolation::InterpolationError| {
             self.problems.push(
@@ -234,6 +244,8 @@ impl Texts<'_> {
     /// every slip of the pen.
     fn check_references(&mut self, text: &str, span: Span, usage: &mut Usage) {
         let Ok(template) = interpolation::parse(text, &self.context) else {
+            // What cannot be read may ask for anything.
+            self.asks_for_build = true;
             return;
         };
         for call in template.calls() {
@@ -244,6 +256,7 @@ impl Texts<'_> {
                     continue;
                 }
             };
+            self.asks_for_build |= matches!(name.as_str(), "build" | "build_name" | "build_type");
             match (name.as_str(), arguments.as_slice()) {
                 ("timestamp" | "isotime" | "uuid", _) => {
                     usage.volatile.insert(name);

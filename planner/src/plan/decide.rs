@@ -41,12 +41,37 @@ struct Deciding<'a> {
     facts: &'a [Option<NodeFacts>],
     index: &'a dyn CacheIndex,
     options: &'a Options,
-    inputs: Vec<Vec<(Edge, usize)>>,
+    inputs: Inputs,
     keys: Vec<Option<CacheKey>>,
     stored: Vec<Option<Stored>>,
     skipped: Vec<Option<Reason>>,
     causes: Vec<Option<Cause>>,
     reusable: Vec<bool>,
+    /// For each node that is made anew: the first node on the way that runs for a reason of its own.
+    origins: Vec<usize>,
+}
+
+/// The edges that lead to each node, in one piece of memory.
+struct Inputs {
+    edges: Vec<(Edge, usize)>,
+    /// Where the edges of each node begin, and where the last one's end.
+    begins: Vec<usize>,
+}
+
+impl Inputs {
+    fn of(graph: &Graph) -> Self {
+        let mut inputs = Self { edges: Vec::new(), begins: Vec::with_capacity(graph.node_count() + 1) };
+        for place in 0..graph.node_count() {
+            inputs.begins.push(inputs.edges.len());
+            inputs.edges.extend(graph.inputs_at(place));
+        }
+        inputs.begins.push(inputs.edges.len());
+        inputs
+    }
+
+    fn at(&self, place: usize) -> &[(Edge, usize)] {
+        &self.edges[self.begins[place]..self.begins[place + 1]]
+    }
 }
 
 /// Decides on all nodes; returns their keys beside, by place.
@@ -62,23 +87,31 @@ pub(super) fn decide(
         facts,
         index,
         options,
-        inputs: (0..count).map(|place| graph.inputs_at(place).collect()).collect(),
+        inputs: Inputs::of(graph),
         keys: Vec::with_capacity(count),
         stored: Vec::with_capacity(count),
         skipped: vec![None; count],
         causes: vec![None; count],
         reusable: Vec::with_capacity(count),
+        origins: Vec::with_capacity(count),
     };
     deciding.skip();
     deciding.look_up();
     while deciding.forward() | deciding.backward() {}
-    let decisions = (0..count).map(|place| deciding.decision(place)).collect();
+    for place in 0..count {
+        let origin = deciding.origin(place);
+        deciding.origins.push(origin);
+    }
+    let unknown = deciding.unknown();
+    let decisions = (0..count).map(|place| deciding.decision(place, &unknown)).collect();
     (decisions, deciding.keys)
 }
 
 /// Tells whether a node may be reused, as far as it is up to the node itself.
 pub(super) fn is_cacheable(node: &Node) -> bool {
-    node.caching == Caching::Cacheable && volatile(node).is_empty()
+    // Most nodes use nothing at all.
+    let may_be_volatile = !node.origins.is_empty() || node.deferred.is_some();
+    node.caching == Caching::Cacheable && (!may_be_volatile || volatile(node).is_empty())
 }
 
 /// Names the functions and build data that a node uses and that are others at each run.
@@ -127,7 +160,7 @@ impl Deciding<'_> {
         }
         for place in (0..is_wanted.len()).rev() {
             if is_wanted[place] {
-                for (edge, from) in &self.inputs[place] {
+                for (edge, from) in self.inputs.at(place) {
                     is_wanted[*from] |= *edge != Edge::Order;
                 }
             } else if self.skipped[place].is_none() {
@@ -165,12 +198,12 @@ impl Deciding<'_> {
     /// Tells whether a node's result, and all that it was made from, is the same each time.
     fn is_reusable(&self, place: usize) -> bool {
         is_cacheable(self.graph.at(place))
-            && self.inputs[place].iter().all(|(edge, from)| *edge == Edge::Order || self.reusable[*from])
+            && self.inputs.at(place).iter().all(|(edge, from)| *edge == Edge::Order || self.reusable[*from])
     }
 
-    /// Tells whether the command line names a node: then the state of a machine is wanted for itself.
-    fn is_target(&self, place: usize) -> bool {
-        self.options.targets.contains(&self.graph.at(place).id)
+    /// Tells whether a node is wanted for its own sake: it gives a result, or the command line names it.
+    fn is_wanted(&self, place: usize) -> bool {
+        !self.is_machine_node(place) || self.options.targets.contains(&self.graph.at(place).id)
     }
 
     fn is_machine_node(&self, place: usize) -> bool {
@@ -192,11 +225,11 @@ impl Deciding<'_> {
                 continue;
             }
             let given =
-                self.inputs[place].iter().find(|(edge, from)| *edge != Edge::Order && self.causes[*from].is_some());
+                self.inputs.at(place).iter().find(|(edge, from)| *edge != Edge::Order && self.causes[*from].is_some());
             if let Some((_, from)) = given {
                 let from = *from;
                 has_changed |= self.set(place, Cause::Given(from));
-            } else if (!self.is_machine_node(place) || self.is_target(place)) && self.is_settled(place) {
+            } else if self.is_wanted(place) && self.is_settled(place) {
                 let is_there = match &self.stored[place] {
                     Some(stored) if self.is_machine_node(place) => stored.has_snapshot,
                     Some(stored) => !matches!(stored.state, StoredState::Damaged(_)),
@@ -216,8 +249,8 @@ impl Deciding<'_> {
             if self.causes[place].is_none() {
                 continue;
             }
-            for index in 0..self.inputs[place].len() {
-                let (edge, from) = self.inputs[place][index];
+            for index in 0..self.inputs.at(place).len() {
+                let (edge, from) = self.inputs.at(place)[index];
                 let is_needed = match edge {
                     Edge::Order => false,
                     Edge::Machine => match self.graph.at(from).kind {
@@ -243,7 +276,7 @@ impl Deciding<'_> {
         has_changed
     }
 
-    fn decision(&self, place: usize) -> Decision {
+    fn decision(&self, place: usize, unknown: &[usize]) -> Decision {
         let node = self.graph.at(place);
         let last = self.index.last(&node.id);
         let took = last.map(|last| last.took).or(self.stored[place].as_ref().map(|stored| stored.took));
@@ -261,38 +294,36 @@ impl Deciding<'_> {
         match self.causes[place] {
             Some(cause) => decision(Action::Run, self.reason(place, cause)),
             None if self.keys[place].is_none() => {
-                decision(Action::Unknown, Reason::UpstreamUnknown(self.graph.at(self.unknown(place)).id.clone()))
+                decision(Action::Unknown, Reason::UpstreamUnknown(self.graph.at(unknown[place]).id.clone()))
             }
             None => {
                 let goes_on = self.stored[place].as_ref().is_some_and(|stored| stored.has_snapshot)
-                    && self.graph.outputs(&node.id).any(|(edge, reader)| {
-                        edge == Edge::Machine
-                            && self.graph.place(&reader.id).is_some_and(|reader| self.causes[reader].is_some())
-                    });
+                    && self
+                        .graph
+                        .outputs_at(place)
+                        .any(|(edge, reader)| edge == Edge::Machine && self.causes[reader].is_some());
                 Decision { is_start: goes_on, ..decision(Action::Reuse, Reason::Cached) }
             }
         }
     }
 
-    /// Finds the first node on the way whose own inputs are not known.
-    fn unknown(&self, mut place: usize) -> usize {
-        while let Some((_, from)) =
-            self.inputs[place].iter().find(|(edge, from)| *edge != Edge::Order && self.keys[*from].is_none())
-        {
-            place = *from;
+    /// Finds for each node the first one on the way whose own inputs are not known.
+    fn unknown(&self) -> Vec<usize> {
+        let mut unknown = Vec::with_capacity(self.graph.node_count());
+        for place in 0..self.graph.node_count() {
+            let mut given = self.inputs.at(place).iter();
+            let before = given.find(|(edge, from)| *edge != Edge::Order && self.keys[*from].is_none());
+            unknown.push(before.map_or(place, |(_, from)| unknown[*from]));
         }
-        place
+        unknown
     }
 
-    /// Finds the first node on the way that runs for a reason of its own.
-    fn origin(&self, mut place: usize) -> usize {
-        while let Some(Cause::Given(from)) = self.causes[place] {
-            if self.has_own_reason(place) {
-                break;
-            }
-            place = from;
+    /// Finds the first node on the way that runs for a reason of its own; that of nodes before this one is known.
+    fn origin(&self, place: usize) -> usize {
+        match self.causes[place] {
+            Some(Cause::Given(from)) if !self.has_own_reason(place) => self.origins[from],
+            _ => place,
         }
-        place
     }
 
     fn has_own_reason(&self, place: usize) -> bool {
@@ -333,7 +364,7 @@ impl Deciding<'_> {
                 return Reason::InputChanged(own);
             }
             if let Some(running) = self.running_input(place) {
-                return Reason::UpstreamRuns(self.graph.at(self.origin(running)).id.clone());
+                return Reason::UpstreamRuns(self.graph.at(self.origins[running]).id.clone());
             }
             if last.key == self.keys[place] {
                 return match cause {
@@ -347,14 +378,14 @@ impl Deciding<'_> {
         }
         match (cause, &self.stored[place]) {
             (_, Some(Stored { state: StoredState::Damaged(words), .. })) => Reason::ArtifactMissing(words.clone()),
-            (Cause::Given(from), _) => Reason::UpstreamRuns(self.graph.at(self.origin(from)).id.clone()),
+            (Cause::Given(from), _) => Reason::UpstreamRuns(self.graph.at(self.origins[from]).id.clone()),
             (Cause::Needed(by), _) => Reason::StateMissing(self.graph.at(by).id.clone()),
             _ => Reason::CacheEvicted,
         }
     }
 
     fn running_input(&self, place: usize) -> Option<usize> {
-        let mut given = self.inputs[place].iter();
+        let mut given = self.inputs.at(place).iter();
         given.find(|(edge, from)| *edge != Edge::Order && self.causes[*from].is_some()).map(|(_, from)| *from)
     }
 }

@@ -6,32 +6,49 @@
 //! | `reason.rs` | why an action was chosen, as data and in words |
 //! | `decide.rs` | the decision on every node |
 //! | `changes.rs` | which inputs of a node are others than last time |
+//! | `record.rs` | a plan as data that is saved and compared |
+//! | `compare.rs` | what a change does to a plan |
+//! | `estimate.rs` | how long a run will take |
+//! | `departures.rs` | why a saved plan must not be run any more |
 //!
 //! A plan is plain data: it is printed, compared in code review and run. Apply runs what the plan says and nothing
 //! else, so every choice is made here.
 
 mod changes;
+mod compare;
 mod decide;
+mod departures;
+mod estimate;
 mod index;
 mod reason;
+mod record;
 
 use std::fmt;
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 use crate::graph::{Graph, Node, NodeId};
 use crate::key::{self, CacheKey, Facts, Input, NodeFacts, Subject};
 pub use changes::changes;
+pub use compare::{Comparison, Difference, NodeDifference, compare};
+pub use departures::departures;
+pub use estimate::Estimate;
 pub use index::{CacheIndex, EmptyIndex, LastRun, Stored, StoredState};
 pub use reason::{Change, Reason};
+pub use record::{NodeRecord, PlanRecord};
 
 /// What is done with a node.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Action {
     /// It is run.
     Run,
     /// Its stored result stands in for running it.
+    #[serde(rename = "cached")]
     Reuse,
     /// It is left out.
+    #[serde(rename = "skipped")]
     Skip,
     /// It is run or its result reused, depending on what another node will give.
     Unknown,
@@ -47,6 +64,12 @@ impl Action {
             Self::Skip => "skipped",
             Self::Unknown => "unknown",
         }
+    }
+
+    /// Finds an action by its word.
+    #[must_use]
+    pub fn from_word(word: &str) -> Option<Self> {
+        [Self::Run, Self::Reuse, Self::Skip, Self::Unknown].into_iter().find(|action| action.word() == word)
     }
 }
 
@@ -97,6 +120,8 @@ pub struct Options {
     pub template: String,
     /// The container engine that will be used, if any node needs one.
     pub engine: Option<String>,
+    /// How many builds may run at a time; none means all.
+    pub parallel_builds: Option<usize>,
     /// Whether no stored result is used.
     pub no_cache: bool,
     /// Nodes whose stored results are not used, nor those of what depends on them.
@@ -114,6 +139,8 @@ pub struct Plan {
     pub engine: Option<String>,
     /// The nodes and edges.
     pub graph: Graph,
+    /// How many builds may run at a time; none means all.
+    pub parallel_builds: Option<usize>,
     decisions: Vec<Decision>,
     keys: Vec<Option<CacheKey>>,
     facts: Vec<Option<NodeFacts>>,
@@ -142,9 +169,6 @@ pub struct Summary {
     pub skipped: usize,
     /// Those that are run or not, as will turn out.
     pub unknown: usize,
-    /// How long the run takes if each node takes as long as last time and all that may run at once does; none if
-    /// nothing is known of any node that runs.
-    pub estimate: Option<Duration>,
 }
 
 impl Plan {
@@ -171,6 +195,12 @@ impl Plan {
     #[must_use]
     pub fn inputs(&self, id: &NodeId) -> Vec<Input> {
         self.graph.place(id).map_or_else(Vec::new, |place| key::inputs(self.subject(place)))
+    }
+
+    /// Lists the inputs of the node at a place.
+    #[must_use]
+    pub fn inputs_at(&self, place: usize) -> Vec<Input> {
+        key::inputs(self.subject(place))
     }
 
     /// Returns the key of the node at a place, as far as it is known by now.
@@ -206,25 +236,14 @@ impl Plan {
     #[must_use]
     pub fn summary(&self) -> Summary {
         let mut summary = Summary { total: self.decisions.len(), ..Summary::default() };
-        // When each node ends, if all that can run at once does.
-        let mut ends = vec![Duration::ZERO; self.decisions.len()];
-        let mut is_known = false;
-        for step in self.steps() {
-            match step.action {
+        for decision in &self.decisions {
+            match decision.action {
                 Action::Run => summary.run += 1,
                 Action::Reuse => summary.cached += 1,
                 Action::Skip => summary.skipped += 1,
                 Action::Unknown => summary.unknown += 1,
             }
-            let begins = self.graph.inputs_at(step.place).map(|(_, from)| ends[from]).max().unwrap_or_default();
-            let takes = match step.action {
-                Action::Run | Action::Unknown => step.decision.took,
-                Action::Reuse | Action::Skip => None,
-            };
-            is_known |= takes.is_some();
-            ends[step.place] = begins + takes.unwrap_or_default();
         }
-        summary.estimate = is_known.then(|| ends.into_iter().max().unwrap_or_default());
         summary
     }
 }
@@ -248,7 +267,16 @@ pub fn keys(graph: &Graph, facts: &dyn Facts, secret: &[u8; 32]) -> Vec<Option<C
 pub fn plan(graph: Graph, facts: &dyn Facts, index: &dyn CacheIndex, options: Options) -> Plan {
     let facts: Vec<Option<NodeFacts>> = graph.nodes().map(|node| facts.node(&node.id).cloned()).collect();
     let (decisions, keys) = decide::decide(&graph, &facts, index, &options);
-    Plan { template: options.template, engine: options.engine, graph, decisions, keys, facts, secret: *index.secret() }
+    Plan {
+        template: options.template,
+        engine: options.engine,
+        graph,
+        parallel_builds: options.parallel_builds,
+        decisions,
+        keys,
+        facts,
+        secret: *index.secret(),
+    }
 }
 
 #[cfg(test)]

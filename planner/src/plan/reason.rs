@@ -79,7 +79,7 @@ impl Reason {
 
     /// Says it in plain words.
     #[must_use]
-    pub fn text(&self) -> Cow<'static, str> {
+    pub fn text(&self) -> Cow<'_, str> {
         match self {
             Self::NeverBuilt => "never built".into(),
             Self::InputChanged(changes) => {
@@ -89,7 +89,7 @@ impl Reason {
             Self::UpstreamRuns(node) => format!("{node} runs").into(),
             Self::UpstreamUnknown(node) => format!("known once {node} has run").into(),
             Self::CacheEvicted => "its result is no longer stored".into(),
-            Self::NotCacheable(words) | Self::ArtifactMissing(words) => words.clone().into(),
+            Self::NotCacheable(words) | Self::ArtifactMissing(words) => words.as_str().into(),
             Self::Volatile(names) => {
                 let named: Vec<String> = names.iter().map(|name| format!("`{name}`")).collect();
                 format!("uses {}, which differs every time", named.join(", ")).into()

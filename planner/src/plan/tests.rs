@@ -17,6 +17,9 @@ use crate::lower::{Inputs, Selection, lower};
 use crate::span::Sources;
 use crate::template::json::read;
 
+mod compared;
+mod rendered;
+
 struct Components(Vec<ComponentSpec>);
 
 impl Components {
@@ -92,11 +95,15 @@ impl World {
     }
 
     fn graph(&self) -> Graph {
+        self.graph_at(0)
+    }
+
+    fn graph_at(&self, seed: u64) -> Graph {
         let mut sources = Sources::default();
         let file = sources.add("t.json", self.template.to_string());
         let (template, problems) = read(&sources, file);
         let template = template.unwrap_or_else(|| panic!("{problems:?}"));
-        let inputs = Inputs { variables: self.variables.clone(), ..Inputs::default() };
+        let inputs = Inputs { variables: self.variables.clone(), seed, ..Inputs::default() };
         let (graph, problems) = lower(&template, &inputs, &Selection::default(), &Components::new());
         graph.unwrap_or_else(|| panic!("{problems:?}"))
     }

@@ -1,11 +1,15 @@
 //! A plan for scripts: one JSON document, `format_version` 1.0.
 //!
-//! Keys keep a stable order, which is why the document is written from structs and not from maps.
+//! Keys keep a stable order, which is why the document is written from structs and not from maps. Nodes are made one
+//! by one while they are written: a large plan's document would be many times larger than the plan.
 
-use serde::Serialize;
+use std::borrow::Cow;
+use std::io;
+
+use serde::{Serialize, Serializer};
 use serde_json::{Value as Json, json};
 
-use crate::key::InputValue;
+use crate::key::{Input, InputValue};
 use crate::plan::{Action, Change, Plan, Step};
 
 #[derive(Serialize)]
@@ -15,8 +19,8 @@ struct Document<'a> {
     template: &'a str,
     engine: Option<&'a str>,
     variables: serde_json::Map<String, Json>,
-    nodes: Vec<NodeDocument<'a>>,
-    summary: SummaryDocument,
+    nodes: Nodes<'a>,
+    summary: SummaryDocument<'a>,
     diagnostics: Vec<Json>,
 }
 
@@ -27,36 +31,58 @@ struct NodeDocument<'a> {
     build: &'a str,
     #[serde(rename = "type")]
     component: &'a str,
-    title: String,
+    title: Cow<'a, str>,
     depends_on: Vec<&'a str>,
     action: &'static str,
-    reason: ReasonDocument,
+    reason: ReasonDocument<'a>,
     cacheable: bool,
     key: Option<String>,
-    inputs: Json,
+    inputs: InputsDocument,
     estimate_s: Option<f64>,
 }
 
 #[derive(Serialize)]
-struct ReasonDocument {
+struct ReasonDocument<'a> {
     code: &'static str,
-    text: String,
-    changes: Vec<Json>,
+    text: Cow<'a, str>,
+    changes: Vec<ChangeDocument>,
 }
 
 #[derive(Serialize)]
-struct SummaryDocument {
+struct SummaryDocument<'a> {
     total: usize,
     run: usize,
     cached: usize,
     skipped: usize,
     unknown: usize,
     estimate_s: Option<f64>,
+    parallel_builds: Option<usize>,
+    critical_path: Vec<&'a str>,
+}
+
+/// Writes a plan as JSON into a text.
+///
+/// # Panics
+///
+/// Never: strings, numbers and lists always serialise.
+#[must_use]
+pub fn plan_json(plan: &Plan, rpk_version: &str, diagnostics: Vec<Json>) -> String {
+    let mut bytes = Vec::new();
+    write_plan_json(plan, rpk_version, diagnostics, &mut bytes).expect("memory takes everything");
+    String::from_utf8(bytes).expect("JSON is UTF-8")
 }
 
 /// Writes a plan as JSON; `diagnostics` are those that came with it, already in their JSON form.
-#[must_use]
-pub fn plan_json(plan: &Plan, rpk_version: &str, diagnostics: Vec<Json>) -> String {
+///
+/// # Errors
+///
+/// Fails if the writer does.
+pub fn write_plan_json(
+    plan: &Plan,
+    rpk_version: &str,
+    diagnostics: Vec<Json>,
+    mut out: impl io::Write,
+) -> io::Result<()> {
     let graph = &plan.graph;
     let variables = graph
         .variables
@@ -70,73 +96,143 @@ pub fn plan_json(plan: &Plan, rpk_version: &str, diagnostics: Vec<Json>) -> Stri
             (name.clone(), value)
         })
         .collect();
-    let nodes = plan
-        .steps()
-        .map(|step| NodeDocument {
-            id: step.node.id.as_str(),
-            kind: step.node.kind.word(),
-            build: &graph.build_of(step.node).name,
-            component: &step.node.component,
-            title: graph.redactor.redact(&step.node.title),
-            depends_on: graph.inputs(&step.node.id).map(|(_, node)| node.id.as_str()).collect(),
-            action: step.action.word(),
-            reason: ReasonDocument {
-                code: step.reason.code(),
-                text: graph.redactor.redact(&step.reason.text()),
-                changes: step.reason.changes().iter().map(|change| change_json(plan, change)).collect(),
-            },
-            cacheable: step.is_cacheable(),
-            // What is never looked up needs no key, and a key that anyone can compute would let guesses be checked.
-            key: step.decision.key.filter(|_| step.is_cacheable()).map(|key| key.to_string()),
-            inputs: inputs_json(plan, &step),
-            estimate_s: step.decision.took.map(|took| took.as_secs_f64()),
-        })
-        .collect();
     let summary = plan.summary();
+    let estimate = plan.estimate();
     let document = Document {
         format_version: "1.0",
         rpk_version,
         template: &plan.template,
         engine: plan.engine.as_deref(),
         variables,
-        nodes,
+        nodes: Nodes(plan),
         summary: SummaryDocument {
             total: summary.total,
             run: summary.run,
             cached: summary.cached,
             skipped: summary.skipped,
             unknown: summary.unknown,
-            estimate_s: summary.estimate.map(|estimate| estimate.as_secs_f64()),
+            estimate_s: estimate.as_ref().map(|estimate| estimate.wall.as_secs_f64()),
+            parallel_builds: plan.parallel_builds,
+            critical_path: estimate
+                .iter()
+                .flat_map(|estimate| &estimate.critical_path)
+                .map(crate::graph::NodeId::as_str)
+                .collect(),
         },
         diagnostics,
     };
-    let mut text = serde_json::to_string_pretty(&document).expect("strings, numbers and lists always serialise");
-    text.push('\n');
-    text
+    serde_json::to_writer_pretty(&mut out, &document)?;
+    out.write_all(b"\n")
 }
 
-/// Lists a node's inputs by path; a node that takes no part shows its options alone.
-fn inputs_json(plan: &Plan, step: &Step<'_>) -> Json {
-    if step.action == Action::Skip {
-        return plan.graph.redactor.redact_json(&Json::Object((*step.node.settings).clone()));
+/// The nodes of a plan.
+struct Nodes<'a>(&'a Plan);
+
+impl Serialize for Nodes<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(self.0.steps().map(|step| node_document(self.0, step)))
     }
-    let mut inputs = plan.inputs(&step.node.id);
+}
+
+fn node_document<'a>(plan: &'a Plan, step: Step<'a>) -> NodeDocument<'a> {
+    let graph = &plan.graph;
+    let mut before: Vec<usize> = graph.inputs_at(step.place).map(|(_, from)| from).collect();
+    before.sort_unstable();
+    let reason = step.reason;
+    NodeDocument {
+        id: step.node.id.as_str(),
+        kind: step.node.kind.word(),
+        build: &graph.build_of(step.node).name,
+        component: &step.node.component,
+        title: graph.redactor.redacted(&step.node.title),
+        depends_on: before.into_iter().map(|from| graph.at(from).id.as_str()).collect(),
+        action: step.action.word(),
+        reason: ReasonDocument {
+            code: reason.code(),
+            text: match reason.text() {
+                text if graph.redactor.hides(&text) => Cow::Owned(graph.redactor.redact(&text)),
+                text => text,
+            },
+            changes: reason.changes().iter().map(|change| ChangeDocument::new(plan, change)).collect(),
+        },
+        cacheable: step.is_cacheable(),
+        // What is never looked up needs no key, and a key that anyone can compute would let guesses be checked.
+        key: step.decision.key.filter(|_| step.is_cacheable()).map(|key| key.to_string()),
+        inputs: inputs_document(plan, step),
+        estimate_s: step.decision.took.map(|took| took.as_secs_f64()),
+    }
+}
+
+/// A node's inputs by path; of a node that takes no part its options alone.
+enum InputsDocument {
+    Options(Json),
+    Inputs(Vec<(String, ValueDocument)>),
+}
+
+impl Serialize for InputsDocument {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Self::Options(options) => options.serialize(serializer),
+            Self::Inputs(inputs) => serializer.collect_map(inputs.iter().map(|(path, value)| (path, value))),
+        }
+    }
+}
+
+fn inputs_document(plan: &Plan, step: Step<'_>) -> InputsDocument {
+    if step.action == Action::Skip {
+        let options = Json::Object((*step.node.settings).clone());
+        return InputsDocument::Options(plan.graph.redactor.redact_json(&options));
+    }
+    let mut inputs = plan.inputs_at(step.place);
     // `depends_on` names the nodes before; their keys stand with them, where they may be told.
     inputs.retain(|input| !input.path.starts_with("upstream:"));
-    Json::Object(inputs.into_iter().map(|input| (input.path, value_json(plan, &input.value))).collect())
+    inputs.sort_by(|a, b| a.path.cmp(&b.path));
+    let shown = |Input { path, value, .. }: Input| (path, ValueDocument::new(plan, value));
+    InputsDocument::Inputs(inputs.into_iter().map(shown).collect())
 }
 
-fn change_json(plan: &Plan, change: &Change) -> Json {
-    let value = |value: &Option<InputValue>| value.as_ref().map_or(Json::Null, |value| value_json(plan, value));
-    json!({ "input": change.input, "before": value(&change.before), "after": value(&change.after) })
+/// The value of an input.
+#[derive(Serialize)]
+#[serde(untagged)]
+enum ValueDocument {
+    Text(String),
+    Content {
+        digest: String,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        size_bytes: Option<u64>,
+    },
+    Sensitive {
+        sensitive: bool,
+    },
+    Nothing(()),
 }
 
-fn value_json(plan: &Plan, value: &InputValue) -> Json {
-    match value {
-        InputValue::Text(text) => Json::String(plan.graph.redactor.redact(text)),
-        InputValue::Content { digest, size_bytes: Some(size) } => json!({ "digest": digest, "size_bytes": size }),
-        InputValue::Content { digest, size_bytes: None } => json!({ "digest": digest }),
-        InputValue::Sensitive { .. } => json!({ "sensitive": true }),
-        InputValue::Unknown => Json::Null,
+impl ValueDocument {
+    fn new(plan: &Plan, value: InputValue) -> Self {
+        match value {
+            InputValue::Text(text) if plan.graph.redactor.hides(&text) => Self::Text(plan.graph.redactor.redact(&text)),
+            InputValue::Text(text) => Self::Text(text),
+            InputValue::Content { digest, size_bytes } => Self::Content { digest, size_bytes },
+            InputValue::Sensitive { .. } => Self::Sensitive { sensitive: true },
+            InputValue::Unknown => Self::Nothing(()),
+        }
+    }
+}
+
+/// What has become of an input.
+#[derive(Serialize)]
+pub(super) struct ChangeDocument {
+    input: String,
+    before: ValueDocument,
+    after: ValueDocument,
+}
+
+impl ChangeDocument {
+    pub(super) fn new(plan: &Plan, change: &Change) -> Self {
+        let value = |value: &Option<InputValue>| {
+            value.clone().map_or(ValueDocument::Nothing(()), |value| ValueDocument::new(plan, value))
+        };
+        let input = plan.graph.redactor.redact(&change.input);
+        Self { input, before: value(&change.before), after: value(&change.after) }
     }
 }

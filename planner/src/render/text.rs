@@ -3,8 +3,9 @@
 use std::fmt::Write as _;
 use std::time::Duration;
 
+use crate::graph::NodeId;
 use crate::key::InputValue;
-use crate::plan::{Action, Change, Plan, Step, Summary};
+use crate::plan::{Action, Change, Plan, Step};
 
 /// Marks up a piece of text; the plain form leaves it as it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -14,19 +15,34 @@ enum Tone {
     Strong,
 }
 
+impl Tone {
+    fn begin(self, out: &mut String, coloured: bool) {
+        if coloured {
+            out.push_str(match self {
+                Self::Run => "\u{1b}[32m",
+                Self::Faint => "\u{1b}[2m",
+                Self::Strong => "\u{1b}[1m",
+            });
+        }
+    }
+
+    #[expect(clippy::unused_self, reason = "it ends what it began")]
+    fn end(self, out: &mut String, coloured: bool) {
+        if coloured {
+            out.push_str("\u{1b}[0m");
+        }
+    }
+}
+
 /// Writes a plan as text, with ANSI colours if asked for.
 #[must_use]
 pub fn plan_text(plan: &Plan, coloured: bool) -> String {
     let paint = |tone: Tone, text: &str| {
-        if !coloured {
-            return text.to_owned();
-        }
-        let code = match tone {
-            Tone::Run => "32",
-            Tone::Faint => "2",
-            Tone::Strong => "1",
-        };
-        format!("\u{1b}[{code}m{text}\u{1b}[0m")
+        let mut out = String::with_capacity(text.len() + 8);
+        tone.begin(&mut out, coloured);
+        out.push_str(text);
+        tone.end(&mut out, coloured);
+        out
     };
     let mut out = String::new();
     let engine = plan.engine.as_ref().map_or_else(String::new, |engine| format!(" (engine: {engine})"));
@@ -40,7 +56,7 @@ pub fn plan_text(plan: &Plan, coloured: bool) -> String {
         let mut skipped = 0;
         while let Some(step) = steps.next_if(|step| step.node.build == index) {
             if build.is_selected {
-                let _ = writeln!(out, "{}", line(plan, step, id_width, &paint));
+                line(&mut out, plan, step, id_width, coloured);
                 for change in step.reason.changes() {
                     let _ = writeln!(out, "{}", paint(Tone::Faint, &change_line(plan, change)));
                 }
@@ -53,12 +69,16 @@ pub fn plan_text(plan: &Plan, coloured: bool) -> String {
             let _ = writeln!(out, "{}", paint(Tone::Faint, &line));
         }
     }
-    let _ = writeln!(out, "\n{}", summary_line(&plan.summary()));
+    let _ = writeln!(out, "\n{}", summary_line(plan));
+    if let Some(path) = critical_line(plan) {
+        let _ = writeln!(out, "{path}");
+    }
     out
 }
 
 /// Writes what a plan comes to.
-pub(super) fn summary_line(summary: &Summary) -> String {
+pub(super) fn summary_line(plan: &Plan) -> String {
+    let summary = plan.summary();
     let counts = [
         (true, summary.run, "to run"),
         (false, summary.cached, "cached"),
@@ -70,30 +90,60 @@ pub(super) fn summary_line(summary: &Summary) -> String {
         .filter(|(is_always, count, _)| *is_always || *count > 0)
         .map(|(_, count, word)| format!("{count} {word}"))
         .collect();
-    let estimate = summary
-        .estimate
-        .filter(|_| summary.run > 0)
-        .map_or_else(String::new, |takes| format!(", about {}", span(takes)));
+    let estimate = plan.estimate().map_or_else(String::new, |estimate| {
+        format!(", {} {}", if estimate.is_whole { "about" } else { "at least" }, span(estimate.wall))
+    });
     let nodes = if summary.total == 1 { "node" } else { "nodes" };
     format!("Plan: {} {nodes}, {}{estimate}", summary.total, counts.join(", "))
 }
 
-/// Writes the line of one step: what is done, the node's name, what it does, why.
-fn line(plan: &Plan, step: Step<'_>, id_width: usize, paint: &dyn Fn(Tone, &str) -> String) -> String {
+/// Names the nodes that a run has to wait for, if it is known how long they take and there are others.
+pub(super) fn critical_line(plan: &Plan) -> Option<String> {
+    let summary = plan.summary();
+    let estimate = plan.estimate()?;
+    let is_all = estimate.critical_path.len() >= summary.run + summary.unknown;
+    let ids: Vec<&str> = estimate.critical_path.iter().map(NodeId::as_str).collect();
+    let shown = match ids.as_slice() {
+        [first, _, middle @ .., last] if middle.len() > 2 => {
+            format!("{first} → … {} more … → {last}", middle.len() + 1)
+        }
+        _ => ids.join(" → "),
+    };
+    (!is_all).then(|| format!("Critical path: {shown} ({})", span(estimate.critical)))
+}
+
+/// Writes the line of one step: what is done, the node's name, what it does, why. Large plans have very many, so that
+/// nothing is copied on the way.
+fn line(out: &mut String, plan: &Plan, step: Step<'_>, id_width: usize, coloured: bool) {
     let node = step.node;
+    let redactor = &plan.graph.redactor;
     let tone = match step.action {
         Action::Run => Tone::Run,
         Action::Unknown => Tone::Strong,
         Action::Reuse | Action::Skip => Tone::Faint,
     };
-    format!(
-        "  {} {}{}  {}{}",
-        paint(tone, &format!("{:<8}", step.action.word())),
-        node.id,
-        " ".repeat(id_width - width(node.id.as_str())),
-        plan.graph.redactor.redact(&node.title),
-        paint(Tone::Faint, &format!("  ({})", plan.graph.redactor.redact(&step.reason.text()))),
-    )
+    let id = node.id.as_str();
+    let reason = step.reason.text();
+    out.push_str("  ");
+    tone.begin(out, coloured);
+    pad(out, step.action.word(), 8);
+    tone.end(out, coloured);
+    out.push(' ');
+    pad(out, id, id_width);
+    out.push_str("  ");
+    out.push_str(&redactor.redacted(&node.title));
+    Tone::Faint.begin(out, coloured);
+    out.push_str("  (");
+    out.push_str(&redactor.redacted(&reason));
+    out.push(')');
+    Tone::Faint.end(out, coloured);
+    out.push('\n');
+}
+
+/// Writes a text and spaces up to a width.
+fn pad(out: &mut String, text: &str, to: usize) {
+    out.push_str(text);
+    out.extend(std::iter::repeat_n(' ', to.saturating_sub(width(text))));
 }
 
 /// Writes what has become of an input. Digests are cut: they only have to differ.
@@ -123,6 +173,6 @@ fn span(time: Duration) -> String {
     }
 }
 
-fn width(text: &str) -> usize {
+pub(super) fn width(text: &str) -> usize {
     text.chars().count()
 }

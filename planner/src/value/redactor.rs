@@ -1,5 +1,7 @@
 //! Keeps sensitive values out of everything that is shown or stored.
 
+use std::borrow::Cow;
+
 use aho_corasick::{AhoCorasick, MatchKind};
 
 /// What stands in place of a sensitive value.
@@ -53,6 +55,12 @@ impl Redactor {
             Some(matcher) => matcher.replace_all(text, &vec![PLACEHOLDER; self.secrets.len()]),
             None => text.to_owned(),
         }
+    }
+
+    /// Returns the text with sensitive values replaced; no copy if there are none.
+    #[must_use]
+    pub fn redacted<'a>(&self, text: &'a str) -> Cow<'a, str> {
+        if self.hides(text) { Cow::Owned(self.redact(text)) } else { Cow::Borrowed(text) }
     }
 
     /// Replaces sensitive values in every text of a JSON value.
