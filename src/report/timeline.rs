@@ -150,7 +150,7 @@ pub fn svg(spans: &[Span]) -> String {
     out
 }
 
-/// Finds a round step that divides a length into some five to ten parts.
+/// Finds a round step that divides a length into some four to ten parts.
 fn step(length: f64) -> f64 {
     let power = 10f64.powf((length / 5.0).log10().floor());
     [1.0, 2.0, 5.0].into_iter().map(|factor| factor * power).rfind(|step| length / step >= 4.0).unwrap_or(power)
@@ -193,7 +193,7 @@ mod tests {
 
     #[test]
     fn the_scale_is_round() {
-        for (length, expected) in [(10.0, 2.0), (4.1, 1.0), (0.05, 0.01), (100.0, 20.0)] {
+        for (length, expected) in [(10.0, 2.0), (4.1, 0.5), (0.05, 0.01), (100.0, 20.0)] {
             assert!((step(length) - expected).abs() < 1e-9, "{length} {}", step(length));
         }
     }
