@@ -9,13 +9,14 @@
 //! removed, unless `-on-error` says to leave it. A cancelled run removes machines without the provisioner. Other
 //! builds go on.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::ops::Range;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use futures::FutureExt as _;
 use futures::future::BoxFuture;
-use rpk_planner::graph::{Edge, Node, NodeId, NodeKind};
+use rpk_planner::graph::{Edge, Graph, Node, NodeId, NodeKind};
 use rpk_planner::plan::{Action, Plan};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
@@ -75,6 +76,9 @@ pub async fn apply(
         running: JoinSet::new(),
         work_of: HashMap::new(),
         reports: Vec::new(),
+        active: 0,
+        own: own_nodes(&plan.graph),
+        touched: (0..plan.graph.builds.len()).collect(),
     };
     run.drive(incoming).await
 }
@@ -140,6 +144,40 @@ struct Run<'a> {
     running: JoinSet<Ended>,
     work_of: HashMap<tokio::task::Id, Started>,
     reports: Vec<BuildReport>,
+    /// How many builds have begun and not ended.
+    active: usize,
+    /// Where each build's nodes are.
+    own: Vec<OwnNodes>,
+    /// Builds that may have ended since somebody looked.
+    touched: BTreeSet<usize>,
+}
+
+/// Where the nodes of one build are in the graph.
+struct OwnNodes {
+    boot: usize,
+    capture: usize,
+    cleanup: Option<usize>,
+    places: Range<usize>,
+}
+
+/// Finds the nodes of each build; a build's nodes stand side by side.
+fn own_nodes(graph: &Graph) -> Vec<OwnNodes> {
+    let mut own: Vec<OwnNodes> =
+        graph.builds.iter().map(|_| OwnNodes { boot: 0, capture: 0, cleanup: None, places: 0..0 }).collect();
+    for (place, node) in graph.nodes().enumerate() {
+        let own = &mut own[node.build];
+        if own.places.is_empty() {
+            own.places = place..place;
+        }
+        own.places.end = place + 1;
+        match node.kind {
+            NodeKind::Boot => own.boot = place,
+            NodeKind::Capture => own.capture = place,
+            NodeKind::ErrorCleanup => own.cleanup = Some(place),
+            NodeKind::Provision { .. } | NodeKind::PostProcess { .. } => {}
+        }
+    }
+    own
 }
 
 impl<'a> Run<'a> {
@@ -212,7 +250,7 @@ impl<'a> Run<'a> {
     fn start_ready(&mut self) {
         loop {
             let limit = self.options.parallel_builds.unwrap_or(usize::MAX);
-            let active = self.lanes.iter().filter(|lane| lane.started.is_some() && !lane.has_ended).count();
+            let active = self.active;
             let lanes = &self.lanes;
             // A build that has begun goes on; a new one waits for a free place.
             let next = self.states.start_next(|_, build| lanes[build].started.is_some() || active < limit);
@@ -250,7 +288,10 @@ impl<'a> Run<'a> {
     fn spawn(&mut self, work: Work, node: &Node, ctx: &NodeContext, task: BoxFuture<'static, Ended>) {
         let lane = &mut self.lanes[node.build];
         lane.running += 1;
-        lane.started.get_or_insert_with(Instant::now);
+        if lane.started.is_none() {
+            lane.started = Some(Instant::now());
+            self.active += 1;
+        }
         let handle = self.running.spawn(task);
         let started = Started {
             work,
@@ -379,6 +420,7 @@ impl<'a> Run<'a> {
         };
         let started = self.work_of.remove(&id).expect("every task is registered at its spawn");
         self.lanes[started.build].running -= 1;
+        self.touched.insert(started.build);
         match started.work.clone() {
             Work::Node(node) => self.node_ended(&node, &started, ended),
             Work::ErrorCleanup { build, keep_machine } => {
@@ -448,6 +490,7 @@ impl<'a> Run<'a> {
     fn node_ended(&mut self, id: &NodeId, started: &Started, ended: Ended) {
         let status = self.conclude(started, ended.result);
         for cancelled in self.states.end(id, status) {
+            self.touched.insert(self.node(&cancelled).build);
             self.finish_node(&cancelled, NodeStatus::Cancelled, Duration::ZERO, None);
         }
         let node = self.node(id);
@@ -515,20 +558,20 @@ impl<'a> Run<'a> {
     }
 
     fn boot_of(&self, build: usize) -> &'a Node {
-        let mut nodes = self.plan.graph.nodes();
-        nodes.find(|node| node.build == build && node.kind == NodeKind::Boot).expect("every build has a boot node")
+        self.plan.graph.at(self.own[build].boot)
     }
 
     /// Returns a build's error-cleanup provisioner, if it takes part.
     fn cleanup_of(&self, build: usize) -> Option<&'a Node> {
-        let mut nodes = self.plan.graph.nodes();
-        nodes.find(|node| node.build == build && node.kind == NodeKind::ErrorCleanup && node.excluded.is_none())
+        let cleanup = self.own[build].cleanup?;
+        Some(self.plan.graph.at(cleanup)).filter(|node| node.excluded.is_none())
     }
 
     fn cancel(&mut self) {
         if let Some(reason) = self.cancellation.reason() {
             self.reporter.report(&Event::Cancelling { reason });
         }
+        self.touched.extend(0..self.lanes.len());
         for id in self.states.cancel_waiting() {
             let build = self.node(&id).build;
             self.lanes[build].was_cancelled = true;
@@ -551,7 +594,7 @@ impl<'a> Run<'a> {
 
     /// Reports the builds of which nothing runs any more.
     fn finish_builds(&mut self) {
-        for build in 0..self.lanes.len() {
+        for build in std::mem::take(&mut self.touched) {
             let lane = &self.lanes[build];
             let is_done = !lane.has_ended && lane.running == 0 && self.states.build_has_ended(build);
             if !is_done || !self.plan.graph.builds[build].is_selected {
@@ -573,8 +616,7 @@ impl<'a> Run<'a> {
         if !lane.errors.is_empty() || lane.was_cancelled {
             return None;
         }
-        let mut nodes = self.plan.graph.nodes();
-        let capture = nodes.find(|node| node.build == build && node.kind == NodeKind::Capture)?;
+        let capture = self.plan.graph.at(self.own[build].capture);
         let mut readers = self.plan.graph.outputs(&capture.id).filter(|(edge, _)| *edge == Edge::Artifact).peekable();
         let is_read = readers.peek().is_some();
         if !is_read || readers.any(|(_, node)| node.keeps_input) {
@@ -616,6 +658,7 @@ impl<'a> Run<'a> {
         let artifacts = self.results(build);
         let lane = &mut self.lanes[build];
         lane.has_ended = true;
+        self.active -= usize::from(lane.started.is_some());
         let status = if !lane.errors.is_empty() {
             RunStatus::Failed
         } else if lane.was_cancelled {
@@ -639,7 +682,7 @@ impl<'a> Run<'a> {
     fn results(&self, build: usize) -> Vec<Artifact> {
         let lane = &self.lanes[build];
         let mut results = Vec::new();
-        for node in self.plan.graph.nodes().filter(|node| node.build == build) {
+        for node in self.own[build].places.clone().map(|place| self.plan.graph.at(place)) {
             let Some(artifact) = lane.artifacts.get(&node.id) else {
                 continue;
             };
