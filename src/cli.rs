@@ -39,6 +39,22 @@ pub enum Command {
         after_help = "Examples:\n  rpk build packet.json\n  rpk build -var-file=variables.json -force packet.json"
     )]
     Build(ApplyArguments),
+    /// Open a shell in a machine as it is before one of its provisioners, or before it is captured
+    #[command(
+        after_help = "Examples:\n  rpk shell docker/provision/2 packet.json\n  echo 'cat /etc/hosts' | rpk shell docker/capture packet.json"
+    )]
+    Shell(ShellArguments),
+    /// List, check and prune what is stored for later runs
+    #[command(
+        after_help = "Examples:\n  rpk cache ls\n  rpk cache show 4c1f\n  rpk cache verify\n  rpk cache prune -older-than=30d -max-size=5G"
+    )]
+    Cache(CacheArguments),
+    /// List earlier runs, their nodes, and what these printed
+    #[command(after_help = "Examples:\n  rpk runs\n  rpk runs 1b9d6bcd\n  rpk runs 1b9d6bcd docker/provision/0")]
+    Runs(RunsArguments),
+    /// Draw when the nodes of a run ran, as SVG
+    #[command(after_help = "Examples:\n  rpk timeline > run.svg\n  rpk timeline 1b9d6bcd > run.svg")]
+    Timeline(TimelineArguments),
     /// Check a template
     #[command(
         after_help = "Examples:\n  rpk validate packet.json\n  rpk validate -syntax-only packet.json\n  cat packet.json | rpk validate -"
@@ -212,6 +228,9 @@ pub struct ApplyArguments {
     /// How many builds may run at a time; 0 means all
     #[arg(long, value_name = "N", default_value_t = 0, allow_negative_numbers = true)]
     pub parallel_builds: i64,
+    /// Take just this node and what it depends on
+    #[arg(long, value_name = "NODE")]
+    pub target: Vec<String>,
     /// Use no stored result, and keep no state of a machine
     #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_value = "false", default_missing_value = "true", action = ArgAction::Set, value_parser = boolean)]
     pub no_cache: bool,
@@ -224,9 +243,86 @@ pub struct ApplyArguments {
     /// Warn of names in variable files that the template does not declare
     #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_value = "false", default_missing_value = "true", action = ArgAction::Set, value_parser = boolean)]
     pub warn_on_undeclared_var: bool,
+    /// Write when what ran to a file, for the trace viewers of browsers
+    #[arg(long, value_name = "FILE")]
+    pub trace: Option<PathBuf>,
     /// Put the time before each line
     #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_value = "false", default_missing_value = "true", action = ArgAction::Set, value_parser = boolean)]
     pub timestamp_ui: bool,
+}
+
+/// `shell`
+#[derive(Debug, Args)]
+pub struct ShellArguments {
+    /// The node, as plans name it
+    pub node: String,
+    #[command(flatten)]
+    pub template: TemplateArguments,
+    #[command(flatten)]
+    pub output: OutputArguments,
+}
+
+/// `cache`
+#[derive(Debug, Args)]
+pub struct CacheArguments {
+    /// What to do
+    #[arg(value_enum)]
+    pub action: CacheAction,
+    /// For `show`: the entry, by the beginning of its key
+    pub key: Option<String>,
+    /// For `ls`: the form of the list
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    pub format: Format,
+    /// For `prune`: what was not used for this long, such as 30d or 12h
+    #[arg(long, value_name = "AGE")]
+    pub older_than: Option<String>,
+    /// For `prune`: what was not used longest, until the rest takes no more than this, such as 5G
+    #[arg(long, value_name = "SIZE")]
+    pub max_size: Option<String>,
+    /// For `prune`: what `verify` finds to be damaged
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_value = "false", default_missing_value = "true", action = ArgAction::Set, value_parser = boolean)]
+    pub damaged: bool,
+    /// For `prune`: everything
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_value = "false", default_missing_value = "true", action = ArgAction::Set, value_parser = boolean)]
+    pub all: bool,
+    #[command(flatten)]
+    pub output: OutputArguments,
+}
+
+/// What to do with the cache.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum CacheAction {
+    /// List what is stored
+    Ls,
+    /// Show one entry
+    Show,
+    /// Remove entries
+    Prune,
+    /// Look whether all entries are what they were
+    Verify,
+}
+
+/// `runs`
+#[derive(Debug, Args)]
+pub struct RunsArguments {
+    /// The run, by the beginning of its id [default: list all runs]
+    pub run: Option<String>,
+    /// The node whose output to show [default: list the run's nodes]
+    pub node: Option<String>,
+    /// The form of the list
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    pub format: Format,
+    #[command(flatten)]
+    pub output: OutputArguments,
+}
+
+/// `timeline`
+#[derive(Debug, Args)]
+pub struct TimelineArguments {
+    /// The run, by the beginning of its id [default: the last one]
+    pub run: Option<String>,
+    #[command(flatten)]
+    pub output: OutputArguments,
 }
 
 /// `validate`
@@ -371,6 +467,10 @@ pub enum OnError {
     Ask,
     /// Run the error-cleanup provisioner, but leave the machine
     RunCleanupProvisioner,
+    /// Go on with the next provisioner
+    Continue,
+    /// Clean up, then open a shell in the machine as it was before the provisioner that failed
+    Shell,
 }
 
 fn variable(text: &str) -> Result<(String, String), String> {

@@ -13,9 +13,20 @@ mod revision;
 
 use std::process::ExitCode;
 
+/// Values of templates may be nested as deep as the template is long; what works on them is as deep. Of what is
+/// reserved here just what is used is taken.
+const STACK_BYTES: usize = 1 << 30;
+
 fn main() -> ExitCode {
-    match arguments::parse(std::env::args_os().collect()) {
-        Ok(cli) => commands::run(cli).into(),
-        Err(ended) => ended.into(),
+    let run = || -> ExitCode {
+        match arguments::parse(std::env::args_os().collect()) {
+            Ok(cli) => commands::run(cli).into(),
+            Err(ended) => ended.into(),
+        }
+    };
+    match std::thread::Builder::new().stack_size(STACK_BYTES).spawn(run) {
+        // What a thread panicked of it has said.
+        Ok(thread) => thread.join().unwrap_or(ExitCode::from(101)),
+        Err(_) => run(),
     }
 }

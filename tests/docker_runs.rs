@@ -81,7 +81,8 @@ fn a_provisioner_is_tried_again_as_often_as_it_says() {
     assert_eq!(in_image(&sandbox, "wc -l < /tries"), "3");
 
     script["max_retries"] = 1.into();
-    let ended = sandbox.apply(&template(&sandbox, json!({}), json!([script]), json!([])), &[]).expect_status(1);
+    let again = template(&sandbox, json!({}), json!([script]), json!([]));
+    let ended = sandbox.apply(&again, &["-no-cache"]).expect_status(1);
     assert_contains(&ended.stdout, &["retrying with 1 trie(s) left", "retry limit reached"]);
     assert_no_containers(&sandbox);
 }
@@ -181,7 +182,7 @@ fn builds_run_side_by_side_unless_told_otherwise() {
         "provisioners": [shell(&["sleep 1"])],
     });
     for (flag, at_most) in [("-parallel-builds=0", 3), ("-parallel-builds=1", 1), ("-parallel-builds=2", 2)] {
-        let ended = sandbox.apply(&template, &["-format=json", flag]).expect_status(0);
+        let ended = sandbox.apply(&template, &["-format=json", "-no-cache", flag]).expect_status(0);
         let (mut active, mut most) = (0, 0);
         for event in ended.json_lines() {
             match (event["event"].as_str(), event["node"].as_str()) {
@@ -441,7 +442,7 @@ fn reports_for_machines_tell_of_artifacts() {
     };
     assert_eq!((output("stdout"), output("stderr")), (vec!["one, two"], vec!["wrong"]));
 
-    let ended = run(&mut sandbox.rpk(&["-machine-readable", "build", "template.json"])).expect_status(0);
+    let ended = run(&mut sandbox.rpk(&["-machine-readable", "build", "-no-cache", "template.json"])).expect_status(0);
     let mut ids = Vec::new();
     for line in ended.stdout.lines() {
         let fields: Vec<&str> = line.split(',').collect();

@@ -198,8 +198,19 @@ pub struct Node {
     /// Which of its options were worked out from other things, and from which. Options that are not listed stand in
     /// the template as they are in [`Node::settings`].
     pub origins: Arc<[Origin]>,
+    /// The artifacts of other builds that its options speak of.
+    pub chained: Vec<Chained>,
     /// Where it stands in the template.
     pub span: Span,
+}
+
+/// An artifact of another build that a node takes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Chained {
+    /// The build's name as it is written, by which marks in the options speak of it.
+    pub written: String,
+    /// The node that gives the artifact.
+    pub from: NodeId,
 }
 
 /// One build: a source with all that happens to it.
@@ -269,6 +280,11 @@ impl Graph {
     pub(crate) fn connect(&mut self, from: usize, to: usize, edge: Edge) {
         debug_assert!(from < to, "edges lead forward, so that the order of addition is a topological one");
         self.inner.add_edge(NodeIndex::new(from), NodeIndex::new(to), edge);
+    }
+
+    /// Changes the node at a place, but for its id.
+    pub(crate) fn amend(&mut self, place: usize, change: impl FnOnce(&mut Node)) {
+        change(&mut self.inner[NodeIndex::new(place)]);
     }
 
     fn index(&self) -> &HashMap<NodeId, NodeIndex> {

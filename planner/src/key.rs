@@ -341,6 +341,8 @@ fn contents(node: &Node, facts: Option<&NodeFacts>, sink: &mut dyn Sink) {
     }
     let has = |path: &str| found.iter().any(|input| input.path == path);
     if node.kind == NodeKind::Boot
+        // What another build makes counts as that.
+        && node.chained.is_empty()
         && node.recipe.image_option.is_some_and(|option| node.settings.contains_key(option))
         && !has("image")
     {

@@ -10,6 +10,7 @@
 
 mod blocks;
 pub mod catalog;
+pub mod chain;
 pub mod diagnostic;
 pub mod expression;
 pub mod fix;

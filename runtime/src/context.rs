@@ -4,12 +4,14 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use futures::future::BoxFuture;
+use rpk_planner::chain;
 use rpk_planner::graph::{Build, NodeId};
 use rpk_planner::late::LateRenderer;
 use rpk_planner::value::redactor::Redactor;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
+use crate::artifact::Artifact;
 use crate::docker::{Engine, LazyEngine};
 use crate::event::{Event, Stream};
 use crate::failure::{Failure, Outcome};
@@ -31,6 +33,8 @@ pub enum OnError {
     Ask,
     /// Run the error-cleanup provisioner, but leave the machine.
     RunCleanupProvisioner,
+    /// Go on as if the provisioner had succeeded; nothing that comes after it is kept for later runs.
+    Continue,
 }
 
 /// Asks the user something on the terminal.
@@ -96,11 +100,31 @@ pub struct NodeContext {
     pub services: Arc<Services>,
     /// The build data known so far, such as `ID` and `Host`.
     pub data: Arc<BTreeMap<String, String>>,
+    /// The artifacts of other builds that it takes, by the build's name as it is written.
+    pub taken: Arc<BTreeMap<String, Artifact>>,
     /// Where its output goes.
     pub output: Output,
 }
 
 impl NodeContext {
+    /// Answers for the artifacts of other builds.
+    ///
+    /// # Errors
+    ///
+    /// Fails if there is no such artifact, or it has no such attribute.
+    pub fn answer(&self, build: &str, attribute: &str) -> Result<Vec<String>, String> {
+        let artifact = self.taken.get(build).ok_or_else(|| format!("the artifact of build `{build}` is not there"))?;
+        let files = || artifact.files.iter().map(|file| file.display().to_string());
+        match attribute {
+            "id" => Ok(vec![artifact.id.clone()]),
+            "files" => Ok(files().collect()),
+            _ => match files().next() {
+                Some(file) => Ok(vec![file]),
+                None => Err(format!("the artifact of build `{build}` has no file: {}", artifact.description)),
+            },
+        }
+    }
+
     /// Says what the component is doing.
     pub async fn say(&self, text: impl AsRef<str>) {
         self.output.line(Stream::Ui, text.as_ref()).await;
@@ -122,6 +146,7 @@ impl NodeContext {
         self.services
             .late
             .render(text, self.build.names(), &data)
+            .and_then(|text| chain::fill_text(&text, &|build, attribute| self.answer(build, attribute)))
             .map_err(|reason| Failure::new(reason).context(format!("rendering `{text}`")))
     }
 

@@ -9,13 +9,14 @@
 //! removed, unless `-on-error` says to leave it. A cancelled run removes machines without the provisioner. Other
 //! builds go on.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::ops::Range;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use futures::FutureExt as _;
 use futures::future::BoxFuture;
-use rpk_planner::graph::{Edge, Node, NodeId, NodeKind};
+use rpk_planner::graph::{Edge, Graph, Node, NodeId, NodeKind};
 use rpk_planner::plan::{Action, Plan};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
@@ -75,6 +76,9 @@ pub async fn apply(
         running: JoinSet::new(),
         work_of: HashMap::new(),
         reports: Vec::new(),
+        active: 0,
+        own: own_nodes(&plan.graph),
+        touched: (0..plan.graph.builds.len()).collect(),
     };
     run.drive(incoming).await
 }
@@ -140,6 +144,40 @@ struct Run<'a> {
     running: JoinSet<Ended>,
     work_of: HashMap<tokio::task::Id, Started>,
     reports: Vec<BuildReport>,
+    /// How many builds have begun and not ended.
+    active: usize,
+    /// Where each build's nodes are.
+    own: Vec<OwnNodes>,
+    /// Builds that may have ended since somebody looked.
+    touched: BTreeSet<usize>,
+}
+
+/// Where the nodes of one build are in the graph.
+struct OwnNodes {
+    boot: usize,
+    capture: usize,
+    cleanup: Option<usize>,
+    places: Range<usize>,
+}
+
+/// Finds the nodes of each build; a build's nodes stand side by side.
+fn own_nodes(graph: &Graph) -> Vec<OwnNodes> {
+    let mut own: Vec<OwnNodes> =
+        graph.builds.iter().map(|_| OwnNodes { boot: 0, capture: 0, cleanup: None, places: 0..0 }).collect();
+    for (place, node) in graph.nodes().enumerate() {
+        let own = &mut own[node.build];
+        if own.places.is_empty() {
+            own.places = place..place;
+        }
+        own.places.end = place + 1;
+        match node.kind {
+            NodeKind::Boot => own.boot = place,
+            NodeKind::Capture => own.capture = place,
+            NodeKind::ErrorCleanup => own.cleanup = Some(place),
+            NodeKind::Provision { .. } | NodeKind::PostProcess { .. } => {}
+        }
+    }
+    own
 }
 
 impl<'a> Run<'a> {
@@ -212,7 +250,7 @@ impl<'a> Run<'a> {
     fn start_ready(&mut self) {
         loop {
             let limit = self.options.parallel_builds.unwrap_or(usize::MAX);
-            let active = self.lanes.iter().filter(|lane| lane.started.is_some() && !lane.has_ended).count();
+            let active = self.active;
             let lanes = &self.lanes;
             // A build that has begun goes on; a new one waits for a free place.
             let next = self.states.start_next(|_, build| lanes[build].started.is_some() || active < limit);
@@ -233,14 +271,27 @@ impl<'a> Run<'a> {
             cancel: self.cancellation.token().child_token(),
             services: self.services.clone(),
             data: self.lanes[node.build].data.clone(),
+            taken: Arc::new(self.taken(node)),
             output: Output::new(node.id.clone(), self.events.clone(), self.services.clone()),
         }
+    }
+
+    /// Finds the artifacts of other builds that a node takes.
+    fn taken(&self, node: &Node) -> BTreeMap<String, Artifact> {
+        let found = node.chained.iter().filter_map(|chained| {
+            let artifact = self.lanes[self.node(&chained.from).build].artifacts.get(&chained.from)?;
+            Some((chained.written.clone(), artifact.clone()))
+        });
+        found.collect()
     }
 
     fn spawn(&mut self, work: Work, node: &Node, ctx: &NodeContext, task: BoxFuture<'static, Ended>) {
         let lane = &mut self.lanes[node.build];
         lane.running += 1;
-        lane.started.get_or_insert_with(Instant::now);
+        if lane.started.is_none() {
+            lane.started = Some(Instant::now());
+            self.active += 1;
+        }
         let handle = self.running.spawn(task);
         let started = Started {
             work,
@@ -283,8 +334,10 @@ impl<'a> Run<'a> {
             machine: self.lanes[node.build].machine.clone(),
             start: if self.is_start(node) { self.ledger.snapshot(key) } else { None },
             boot: self.boot_of(node.build).clone(),
+            boot_takes: self.taken(self.boot_of(node.build)),
             before_capture: self.before(node),
             budget: self.lanes[node.build].budget.clone(),
+            goes_on: self.options.on_error == OnError::Continue,
             purpose: keeping::purpose(self.plan, node),
         }
     }
@@ -347,8 +400,11 @@ impl<'a> Run<'a> {
                 .is_some_and(|(input, output)| input.id == output.id && input.files == output.files)
     }
 
+    /// Finds the node whose artifact a post-processor works on; it may take those of other builds beside.
     fn artifact_source(&self, id: &NodeId) -> Option<&'a Node> {
-        self.plan.graph.inputs(id).find(|(edge, _)| *edge == Edge::Artifact).map(|(_, node)| node)
+        let build = self.node(id).build;
+        let mut given = self.plan.graph.inputs(id);
+        given.find(|(edge, node)| *edge == Edge::Artifact && node.build == build).map(|(_, node)| node)
     }
 
     fn joined(&mut self, joined: Result<(tokio::task::Id, Ended), tokio::task::JoinError>) {
@@ -364,6 +420,7 @@ impl<'a> Run<'a> {
         };
         let started = self.work_of.remove(&id).expect("every task is registered at its spawn");
         self.lanes[started.build].running -= 1;
+        self.touched.insert(started.build);
         match started.work.clone() {
             Work::Node(node) => self.node_ended(&node, &started, ended),
             Work::ErrorCleanup { build, keep_machine } => {
@@ -433,18 +490,29 @@ impl<'a> Run<'a> {
     fn node_ended(&mut self, id: &NodeId, started: &Started, ended: Ended) {
         let status = self.conclude(started, ended.result);
         for cancelled in self.states.end(id, status) {
+            self.touched.insert(self.node(&cancelled).build);
             self.finish_node(&cancelled, NodeStatus::Cancelled, Duration::ZERO, None);
         }
         let node = self.node(id);
         match (&node.kind, status) {
             (NodeKind::PostProcess { .. }, _) => {}
             (NodeKind::Capture, NodeStatus::Ran) => self.leave_machine(node.build, false),
-            (_, NodeStatus::Ran | NodeStatus::Cached) if self.cancellation.reason().is_none() => {}
+            (_, NodeStatus::Ran | NodeStatus::Cached) if self.cancellation.reason().is_none() => {
+                if !self.is_followed(node) {
+                    self.leave_machine(node.build, false);
+                }
+            }
             (_, NodeStatus::Failed) if self.cancellation.reason().is_none() => {
                 self.machine_failed(node, ended.decision.unwrap_or(self.options.on_error));
             }
             _ => self.leave_machine(node.build, false),
         }
+    }
+
+    /// Tells whether another node of the plan works on the machine that a node leaves.
+    fn is_followed(&self, node: &Node) -> bool {
+        let mut next = self.plan.graph.outputs(&node.id).filter(|(edge, _)| *edge == Edge::Machine);
+        next.any(|(_, next)| self.plan.step(&next.id).is_some_and(|step| has_work(&step)))
     }
 
     /// Runs the error-cleanup provisioner and removes the machine, as far as `-on-error` says.
@@ -490,20 +558,20 @@ impl<'a> Run<'a> {
     }
 
     fn boot_of(&self, build: usize) -> &'a Node {
-        let mut nodes = self.plan.graph.nodes();
-        nodes.find(|node| node.build == build && node.kind == NodeKind::Boot).expect("every build has a boot node")
+        self.plan.graph.at(self.own[build].boot)
     }
 
     /// Returns a build's error-cleanup provisioner, if it takes part.
     fn cleanup_of(&self, build: usize) -> Option<&'a Node> {
-        let mut nodes = self.plan.graph.nodes();
-        nodes.find(|node| node.build == build && node.kind == NodeKind::ErrorCleanup && node.excluded.is_none())
+        let cleanup = self.own[build].cleanup?;
+        Some(self.plan.graph.at(cleanup)).filter(|node| node.excluded.is_none())
     }
 
     fn cancel(&mut self) {
         if let Some(reason) = self.cancellation.reason() {
             self.reporter.report(&Event::Cancelling { reason });
         }
+        self.touched.extend(0..self.lanes.len());
         for id in self.states.cancel_waiting() {
             let build = self.node(&id).build;
             self.lanes[build].was_cancelled = true;
@@ -526,7 +594,7 @@ impl<'a> Run<'a> {
 
     /// Reports the builds of which nothing runs any more.
     fn finish_builds(&mut self) {
-        for build in 0..self.lanes.len() {
+        for build in std::mem::take(&mut self.touched) {
             let lane = &self.lanes[build];
             let is_done = !lane.has_ended && lane.running == 0 && self.states.build_has_ended(build);
             if !is_done || !self.plan.graph.builds[build].is_selected {
@@ -548,8 +616,7 @@ impl<'a> Run<'a> {
         if !lane.errors.is_empty() || lane.was_cancelled {
             return None;
         }
-        let mut nodes = self.plan.graph.nodes();
-        let capture = nodes.find(|node| node.build == build && node.kind == NodeKind::Capture)?;
+        let capture = self.plan.graph.at(self.own[build].capture);
         let mut readers = self.plan.graph.outputs(&capture.id).filter(|(edge, _)| *edge == Edge::Artifact).peekable();
         let is_read = readers.peek().is_some();
         if !is_read || readers.any(|(_, node)| node.keeps_input) {
@@ -591,6 +658,7 @@ impl<'a> Run<'a> {
         let artifacts = self.results(build);
         let lane = &mut self.lanes[build];
         lane.has_ended = true;
+        self.active -= usize::from(lane.started.is_some());
         let status = if !lane.errors.is_empty() {
             RunStatus::Failed
         } else if lane.was_cancelled {
@@ -614,7 +682,7 @@ impl<'a> Run<'a> {
     fn results(&self, build: usize) -> Vec<Artifact> {
         let lane = &self.lanes[build];
         let mut results = Vec::new();
-        for node in self.plan.graph.nodes().filter(|node| node.build == build) {
+        for node in self.own[build].places.clone().map(|place| self.plan.graph.at(place)) {
             let Some(artifact) = lane.artifacts.get(&node.id) else {
                 continue;
             };
@@ -646,9 +714,13 @@ struct MachineWork {
     /// The stored state to go on from, for a node that is there for it.
     start: Option<Snapshot>,
     boot: Node,
+    /// The artifacts of other builds that the boot takes.
+    boot_takes: BTreeMap<String, Artifact>,
     /// For a capture: the provisioner before it.
     before_capture: Option<Node>,
     budget: Arc<Mutex<Budget>>,
+    /// Whether a provisioner's failure is to be put up with.
+    goes_on: bool,
     purpose: Use,
 }
 
@@ -656,15 +728,19 @@ struct MachineWork {
 fn machine_task(node: &Node, ctx: &NodeContext, work: &MachineWork) -> Outcome<Task> {
     let (ctx, node, registry, ledger) = (ctx.clone(), node.clone(), &work.registry, work.ledger.clone());
     if let Some(snapshot) = work.start.clone() {
-        let builder = registry.builder(&work.boot.component, &work.boot.settings)?;
+        let as_boot = NodeContext { taken: Arc::new(work.boot_takes.clone()), ..ctx.clone() };
+        let builder = registry.builder(&work.boot.component, &*registry.settings(&work.boot, &as_boot)?)?;
         return Ok(async move { builder.resume(&ctx, &snapshot).await.map(Product::Machine) }.boxed());
     }
     if node.kind == NodeKind::Boot {
-        let builder = registry.builder(&node.component, &node.settings)?;
+        let builder = registry.builder(&node.component, &*registry.settings(&node, &ctx)?)?;
         return Ok(async move {
             let began = Instant::now();
             let machine = builder.boot(&ctx).await?;
-            ledger.learn(&node.id, machine.source());
+            // What another build made counts as that, whatever the engine calls it.
+            if node.chained.is_empty() {
+                ledger.learn(&node.id, machine.source());
+            }
             keeping::keep(&ctx, &ledger, &node, Made { took: began.elapsed(), ..Made::default() }).await;
             Ok(Product::Machine(machine))
         }
@@ -694,9 +770,11 @@ fn machine_task(node: &Node, ctx: &NodeContext, work: &MachineWork) -> Outcome<T
     let settings = registry.settings(&node, &ctx)?;
     let provisioner = registry.provisioner(&node.component, &settings)?;
     let (budget, purpose) = (work.budget.clone(), work.purpose);
+    let mut conduct = node.conduct.clone();
+    conduct.continue_on_error |= work.goes_on && matches!(node.kind, NodeKind::Provision { .. });
     Ok(async move {
         let began = Instant::now();
-        let ended = lane::provision(&ctx, provisioner.as_ref(), machine.as_ref(), &node.conduct).await?;
+        let ended = lane::provision(&ctx, provisioner.as_ref(), machine.as_ref(), &conduct).await?;
         // A failure that was put up with is no result, and neither is what comes after it.
         if ended == Provisioned::InSpiteOfFailure {
             ledger.distrust(&node.id);

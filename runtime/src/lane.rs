@@ -58,7 +58,7 @@ pub(crate) async fn provision(
 ) -> Outcome<Provisioned> {
     match attempts(ctx, provisioner, machine, conduct).await {
         Err(failure) if failure.kind == FailureKind::Failed && conduct.continue_on_error => {
-            ctx.complain(format!("Provisioner failed with \"{failure}\"; going on, as `continue_on_error` says")).await;
+            ctx.complain(format!("Provisioner failed with \"{failure}\"; going on all the same")).await;
             Ok(Provisioned::InSpiteOfFailure)
         }
         ended => ended.map(|()| Provisioned::Well),

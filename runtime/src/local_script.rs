@@ -101,16 +101,17 @@ impl LocalScript {
             let file = write_script(&text, &suffix)
                 .map_err(|error| Failure::new(error.to_string()).context("writing the script to a temporary file"))?;
             ctx.say("Running inline local shell script").await;
-            self.script(ctx, &file.to_string_lossy()).await?;
+            self.script(ctx, &file.to_string_lossy(), interpreter(&text)).await?;
         }
         for path in self.script.as_ref().filter(|path| !path.is_empty()).into_iter().chain(&self.scripts) {
             ctx.say(format!("Running local shell script: {path}")).await;
-            self.script(ctx, path).await?;
+            self.script(ctx, path, None).await?;
         }
         Ok(())
     }
 
-    async fn script(&self, ctx: &NodeContext, path: &str) -> Outcome<()> {
+    /// Runs a script; `interpreter` is the program that its first line names, if it is known to name one.
+    async fn script(&self, ctx: &NodeContext, path: &str, interpreter: Option<Vec<&str>>) -> Outcome<()> {
         let mut words = Vec::new();
         for variable in &self.environment_vars {
             words.push(ctx.render(variable, &[])?);
@@ -121,8 +122,21 @@ impl LocalScript {
         if self.execute_command.is_empty() && self.env_var_format.is_none() {
             // The variables go by the environment and not, as in Packer, by the command's words, which every user of
             // this machine can see.
-            command = Command::new("/bin/sh");
-            command.arg("-c").arg(quote(&path)).envs(&environment);
+            // The program that the script names is started as the system would start it: a file that was written just
+            // now cannot always be run while other programs start.
+            command = match interpreter.as_deref() {
+                Some([program, arguments @ ..]) => {
+                    let mut command = Command::new(program);
+                    command.args(arguments).arg(&path);
+                    command
+                }
+                _ => {
+                    let mut command = Command::new("/bin/sh");
+                    command.arg("-c").arg(quote(&path));
+                    command
+                }
+            };
+            command.envs(&environment);
         } else {
             let variables =
                 script::format_environment(&environment, self.env_var_format.as_deref().unwrap_or("%s='%s' "));
@@ -211,6 +225,16 @@ async fn end(child: &mut Child) {
         let _ = rustix::process::kill_process_group(group, rustix::process::Signal::KILL);
     }
     let _ = child.kill().await;
+}
+
+/// Takes a script's first line apart as the system does: a program, and at most one argument.
+fn interpreter(text: &str) -> Option<Vec<&str>> {
+    let line = text.lines().next()?.strip_prefix("#!")?.trim();
+    let words = match line.split_once([' ', '\t']) {
+        Some((program, argument)) => vec![program, argument.trim()],
+        None => vec![line],
+    };
+    words[0].starts_with('/').then_some(words)
 }
 
 /// Writes a script to a temporary file that its owner may run; the file goes when the value does.

@@ -6,11 +6,11 @@
 use std::collections::{HashMap, HashSet};
 use std::path::Path;
 
-use bollard::query_parameters::{EventsOptionsBuilder, RemoveContainerOptionsBuilder, RemoveImageOptionsBuilder};
+use bollard::query_parameters::{EventsOptionsBuilder, RemoveContainerOptionsBuilder};
 use futures::TryStreamExt as _;
 
 use crate::cache::{Cache, StoredResult};
-use crate::docker::{Engine, LazyEngine};
+use crate::docker::{Engine, LazyEngine, remove_unless_used};
 use crate::failure::Outcome;
 use crate::journal::{DeadRun, Open};
 
@@ -56,7 +56,7 @@ async fn clean_up_after(open: &Open, cache: &Cache, engine: &LazyEngine, said: &
     if !open.images.is_empty() {
         let known: HashSet<String> = results().filter_map(|result| result.snapshot).map(|kept| kept.name).collect();
         for name in open.images.iter().filter(|name| !known.contains(*name)) {
-            if remove_image(engine, name).await? {
+            if remove_unless_used(engine, name).await? {
                 said.push(format!("image {name}"));
             }
         }
@@ -66,7 +66,7 @@ async fn clean_up_after(open: &Open, cache: &Cache, engine: &LazyEngine, said: &
         for (container, at) in &open.commits {
             let image = image_made_of(engine, container, *at).await?.filter(|id| !known.contains(id));
             if let Some(id) = image
-                && remove_image(engine, &id).await?
+                && remove_unless_used(engine, &id).await?
             {
                 said.push(format!("image {id}"));
             }
@@ -97,16 +97,6 @@ async fn remove_container(engine: &Engine, id: &str) -> Outcome<bool> {
     match engine.client().remove_container(id, Some(options)).await {
         Ok(()) => Ok(true),
         Err(bollard::errors::Error::DockerResponseServerError { status_code: 404, .. }) => Ok(false),
-        Err(error) => Err(crate::docker::explain(&error)),
-    }
-}
-
-async fn remove_image(engine: &Engine, name: &str) -> Outcome<bool> {
-    let options = RemoveImageOptionsBuilder::default().build();
-    match engine.client().remove_image(name, Some(options), None).await {
-        Ok(_) => Ok(true),
-        // What another image or container is made of stays.
-        Err(bollard::errors::Error::DockerResponseServerError { status_code: 404 | 409, .. }) => Ok(false),
         Err(error) => Err(crate::docker::explain(&error)),
     }
 }

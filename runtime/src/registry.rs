@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::collections::HashMap;
 
 use rpk_planner::catalog::{Catalog, ComponentKind, ComponentSpec, Settings, known_components};
+use rpk_planner::chain;
 use rpk_planner::expression::value::Value;
 use rpk_planner::graph::{Node, NodeKind};
 
@@ -126,12 +127,24 @@ impl Registry {
         found.ok_or_else(|| self.missing(ComponentKind::PostProcessor, name))?.configure(settings)
     }
 
-    /// Returns a node's options, those that depend on the machine worked out with what it has given.
+    /// Returns a node's options, those that depend on the machine worked out with what it has given, and what other
+    /// builds have made put in its places.
     ///
     /// # Errors
     ///
     /// Fails if an option cannot be worked out, or no longer fits the component.
     pub fn settings<'n>(&self, node: &'n Node, ctx: &NodeContext) -> Outcome<Cow<'n, Settings>> {
+        let settings = self.worked_out(node, ctx)?;
+        if node.chained.is_empty() {
+            return Ok(settings);
+        }
+        let mut settings = settings.into_owned();
+        chain::fill(&mut settings, &|build, attribute| ctx.answer(build, attribute))
+            .map_err(|reason| Failure::new(reason).context("taking another build's artifact"))?;
+        Ok(Cow::Owned(settings))
+    }
+
+    fn worked_out<'n>(&self, node: &'n Node, ctx: &NodeContext) -> Outcome<Cow<'n, Settings>> {
         let Some(deferred) = &node.deferred else { return Ok(Cow::Borrowed(&node.settings)) };
         let kind = match node.kind {
             NodeKind::Boot | NodeKind::Capture => ComponentKind::Builder,

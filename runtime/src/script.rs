@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use rpk_planner::catalog::{OptionSpec, Problem, Reads, Settings, integer_list, string, string_list, string_map};
+use rpk_planner::chain::is_marked;
 
 use crate::context::NodeContext;
 use crate::failure::{Failure, Outcome};
@@ -132,7 +133,7 @@ pub(crate) fn check(settings: &Settings, also: Option<&str>) -> Vec<Problem> {
         ),
     }
     for (option, path) in paths(settings) {
-        if !std::path::Path::new(&path).exists() {
+        if !is_marked(&path) && !std::path::Path::new(&path).exists() {
             problems.push(
                 Problem::with(option, format!("there is no file {path}"))
                     .help("paths are relative to the working directory, not to the template"),

@@ -22,6 +22,8 @@ pub(crate) struct States {
     /// Ordered, so that nodes start in the plan's order.
     ready: BTreeSet<usize>,
     open: usize,
+    /// How many nodes of each build have not ended.
+    open_of: HashMap<usize, usize>,
 }
 
 #[derive(Debug)]
@@ -64,7 +66,11 @@ impl States {
             nodes[at].outputs = outputs;
         }
         let ready = (0..nodes.len()).filter(|at| nodes[*at].waiting_for == 0).collect();
-        Self { open: nodes.len(), nodes, index, ready }
+        let mut open_of = HashMap::new();
+        for node in &nodes {
+            *open_of.entry(node.build).or_default() += 1;
+        }
+        Self { open: nodes.len(), nodes, index, ready, open_of }
     }
 
     /// Takes the next ready node that `may_start` lets through, given its id and build, and marks it as running.
@@ -87,6 +93,7 @@ impl States {
                 continue;
             }
             self.open -= 1;
+            self.close(at);
             self.ready.remove(&at);
             self.nodes[at].is_running = false;
             for (edge, target) in self.nodes[at].outputs.clone() {
@@ -112,10 +119,18 @@ impl States {
             (0..self.nodes.len()).filter(|at| !self.nodes[*at].is_running && !self.nodes[*at].has_ended).collect();
         for at in &waiting {
             self.nodes[*at].has_ended = true;
+            self.close(*at);
         }
         self.open -= waiting.len();
         self.ready.clear();
         waiting.into_iter().map(|at| self.nodes[at].id.clone()).collect()
+    }
+
+    /// Counts a node of its build out.
+    fn close(&mut self, at: usize) {
+        if let Some(open) = self.open_of.get_mut(&self.nodes[at].build) {
+            *open -= 1;
+        }
     }
 
     /// Tells whether all nodes have ended.
@@ -125,6 +140,6 @@ impl States {
 
     /// Tells whether all nodes of a build have ended.
     pub fn build_has_ended(&self, build: usize) -> bool {
-        self.nodes.iter().filter(|node| node.build == build).all(|node| node.has_ended)
+        self.open_of.get(&build).is_none_or(|open| *open == 0)
     }
 }

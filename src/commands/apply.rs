@@ -1,20 +1,23 @@
 //! `rpk apply` and `rpk build`
 
 use std::collections::BTreeSet;
+use std::path::Path;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use rpk_planner::graph::{Graph, NodeKind};
 use rpk_planner::plan::{self, Action, Plan};
 use rpk_runtime::budget::SnapshotPolicy;
-use rpk_runtime::cache::{BuildLocks, Ledger, StoredResults};
+use rpk_runtime::cache::{BuildLocks, Ledger, StoredResults, keep_within_limit, size_limit};
 use rpk_runtime::cancel::{CancelReason, Cancellation};
 use rpk_runtime::context::{OnError, Prompt, Services};
-use rpk_runtime::event::{Reporter, RunStatus};
+use rpk_runtime::event::{Reporter, RunReport, RunStatus};
 use rpk_runtime::executor::{self, Options};
 use rpk_runtime::failure::{Failure, Outcome};
 use rpk_runtime::journal::Journal;
 use rpk_runtime::recovery;
 use rpk_runtime::registry::Registry;
+use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 
 use super::plan::{find, nodes_named};
@@ -23,7 +26,8 @@ use crate::cli::{self, ApplyArguments, Format};
 use crate::decide::{self, Grounds};
 use crate::exit::Exit;
 use crate::prompt::{Nobody, Terminal};
-use crate::report::{Screen, human::Human, json::JsonLines, machine::Machine};
+use crate::report::record::{self, All, Record};
+use crate::report::{Screen, human::Human, json::JsonLines, machine::Machine, timeline};
 use crate::{input, report};
 
 /// Runs what the plan says.
@@ -55,9 +59,9 @@ pub fn run(arguments: &ApplyArguments) -> Exit {
     let Some(graph) = graph.filter(|_| !read.diagnostics.has_errors()) else {
         return Exit::Failure;
     };
-    let ended = Grounds::new(registry, false).and_then(|grounds| {
+    let ended = Grounds::new(registry, false).and_then(|mut grounds| {
         let runtime = decide::threads()?;
-        let status = runtime.block_on(apply(arguments, graph, &read.name, saved.as_ref(), grounds, &screen));
+        let status = runtime.block_on(apply(arguments, graph, &read.name, saved.as_ref(), &mut grounds, &screen));
         // A question that nobody answers must not keep the program from ending.
         runtime.shutdown_background();
         status
@@ -77,23 +81,22 @@ async fn apply(
     graph: Graph,
     template: &str,
     saved: Option<&SavedPlan>,
-    mut grounds: Grounds,
+    grounds: &mut Grounds,
     screen: &Screen,
 ) -> Outcome<RunStatus> {
-    grounds.cache.prepare()?;
-    for left in recovery::clean_up(&grounds.cache, &grounds.engine).await {
-        screen.note(Some(&format!("Removed what a run that was killed has left: {left}")));
-    }
-    let no_cache_from = arguments.no_cache_from.iter().map(|name| find(&graph, name, screen)).collect::<Option<_>>();
-    let Some(no_cache_from) = no_cache_from else { return Ok(RunStatus::Failed) };
+    prepare(grounds, screen).await?;
+    let ids = |names: &[String]| names.iter().map(|name| find(&graph, name, screen)).collect::<Option<Vec<_>>>();
+    let (Some(no_cache_from), Some(targets)) = (ids(&arguments.no_cache_from), ids(&arguments.target)) else {
+        return Ok(RunStatus::Failed);
+    };
     let options = plan::Options {
         template: template.to_owned(),
         no_cache: arguments.no_cache || arguments.force,
         no_cache_from,
-        targets: saved.map_or_else(Vec::new, |saved| nodes_named(&graph, saved.targets())),
+        targets: saved.map_or(targets, |saved| nodes_named(&graph, saved.targets())),
         ..plan::Options::default()
     };
-    let (plan, stored, _locks) = decide_alone(&grounds, graph, options, screen).await?;
+    let (plan, stored, locks) = decide_alone(grounds, graph.clone(), options, screen).await?;
     if saved.is_some_and(|saved| !saved.holds(&plan, screen)) {
         return Ok(RunStatus::Failed);
     }
@@ -109,7 +112,7 @@ async fn apply(
         return Ok(RunStatus::Failed);
     }
     let is_for_machines = arguments.output.machine_readable || arguments.format == Format::Json;
-    let mut reporter: Box<dyn Reporter> = if arguments.output.machine_readable {
+    let reporter: Box<dyn Reporter> = if arguments.output.machine_readable {
         Box::new(Machine::new(&plan))
     } else if arguments.format == Format::Json {
         Box::new(JsonLines::new(&plan))
@@ -124,12 +127,44 @@ async fn apply(
         cli::Snapshots::Never => SnapshotPolicy::Never,
     };
     let ledger = Ledger::new(grounds.cache.clone(), grounds.digests.clone(), stored, &plan, snapshots);
-    execute(arguments, &plan, &grounds, ledger, prompt, reporter.as_mut()).await
+    let on_error = match arguments.on_error {
+        cli::OnError::Cleanup | cli::OnError::Shell => OnError::Cleanup,
+        cli::OnError::Abort => OnError::Abort,
+        cli::OnError::Ask => OnError::Ask,
+        cli::OnError::RunCleanupProvisioner => OnError::RunCleanupProvisioner,
+        cli::OnError::Continue => OnError::Continue,
+    };
+    let parallel_builds = usize::try_from(arguments.parallel_builds).ok().filter(|count| *count > 0);
+    let run = Execution {
+        options: Options { parallel_builds, on_error },
+        force: arguments.force,
+        trace: arguments.trace.as_deref(),
+    };
+    let report = execute(&plan, grounds, ledger, prompt, reporter, run).await?;
+    drop(locks);
+    record::forget_old(grounds.cache.root());
+    keep_within_limit(&grounds.cache, &grounds.engine, size_limit()?).await;
+    if arguments.on_error == cli::OnError::Shell
+        && let Some(failed) = report.builds.iter().flat_map(|build| &build.errors).next()
+    {
+        screen.note(Some(&format!("Opening a shell in the machine as it was before {}...", failed.node)));
+        super::shell::open(&failed.node, graph, template, grounds, screen).await?;
+    }
+    Ok(report.status)
+}
+
+/// Makes the cache ready and takes away what killed runs have left.
+pub(super) async fn prepare(grounds: &mut Grounds, screen: &Screen) -> Outcome<()> {
+    grounds.cache.prepare()?;
+    for left in recovery::clean_up(&grounds.cache, &grounds.engine).await {
+        screen.note(Some(&format!("Removed what a run that was killed has left: {left}")));
+    }
+    Ok(())
 }
 
 /// Decides what is done and sees to it that no other process does the same at the same time: the second one waits,
 /// and decides again in view of what the first has done.
-async fn decide_alone(
+pub(super) async fn decide_alone(
     grounds: &Grounds,
     graph: Graph,
     options: plan::Options,
@@ -185,17 +220,16 @@ fn check_components(plan: &Plan, registry: &Registry, screen: &Screen) -> bool {
     reported.is_empty()
 }
 
-async fn execute(
-    arguments: &ApplyArguments,
-    plan: &Plan,
-    grounds: &Grounds,
-    ledger: Ledger,
-    prompt: Box<dyn Prompt>,
-    reporter: &mut dyn Reporter,
-) -> Outcome<RunStatus> {
-    let cancellation = Arc::new(Cancellation::default());
-    let listener =
-        listen(cancellation.clone()).map_err(|error| Failure::new(format!("cannot listen for signals: {error}")))?;
+/// How a plan is run, beside what it says.
+#[derive(Clone, Copy, Default)]
+pub(super) struct Execution<'a> {
+    pub options: Options,
+    pub force: bool,
+    pub trace: Option<&'a Path>,
+}
+
+/// Makes what the nodes of a run share, the run's journal among it.
+pub(super) fn services(plan: &Plan, grounds: &Grounds, prompt: Box<dyn Prompt>, force: bool) -> Outcome<Arc<Services>> {
     let run_id = uuid::Uuid::new_v4().to_string();
     let folder = grounds.cache.root().join("runs").join(&run_id);
     let journal = Journal::begin(&folder).map_err(|error| {
@@ -203,60 +237,105 @@ async fn execute(
             .context(format!("cannot write the run's journal in {}", folder.display()))
             .help("make room on the disk, or set RPK_CACHE_DIR to another folder")
     })?;
-    let services = Arc::new(Services {
+    Ok(Arc::new(Services {
         run_id,
-        force: arguments.force,
+        force,
         late: plan.graph.late.clone(),
         redactor: plan.graph.redactor.clone(),
         prompt,
         engine: grounds.engine.clone(),
         journal,
-    });
-    let options = Options {
-        parallel_builds: usize::try_from(arguments.parallel_builds).ok().filter(|count| *count > 0),
-        on_error: match arguments.on_error {
-            cli::OnError::Cleanup => OnError::Cleanup,
-            cli::OnError::Abort => OnError::Abort,
-            cli::OnError::Ask => OnError::Ask,
-            cli::OnError::RunCleanupProvisioner => OnError::RunCleanupProvisioner,
-        },
+    }))
+}
+
+/// Runs a plan, with a record of it.
+pub(super) async fn execute(
+    plan: &Plan,
+    grounds: &Grounds,
+    ledger: Ledger,
+    prompt: Box<dyn Prompt>,
+    reporter: Box<dyn Reporter>,
+    execution: Execution<'_>,
+) -> Outcome<RunReport> {
+    let cancellation = Arc::new(Cancellation::default());
+    let stop_now = Arc::new(Notify::new());
+    let listener = listen(cancellation.clone(), stop_now.clone())
+        .map_err(|error| Failure::new(format!("cannot listen for signals: {error}")))?;
+    let services = services(plan, grounds, prompt, execution.force)?;
+    let root = grounds.cache.root();
+    let folder = root.join("runs").join(&services.run_id);
+    let unwritable = |error: std::io::Error| {
+        Failure::new(error.to_string()).context(format!("cannot write the run's record in {}", folder.display()))
     };
+    let record = Record::begin(&folder, &services.run_id, plan).map_err(unwritable)?;
+    let mut reporters = All(vec![reporter, Box::new(record)]);
     let ledger = Arc::new(ledger);
-    let (registry, kept) = (grounds.registry.clone(), ledger.clone());
-    let report = executor::apply(plan, registry, services.clone(), kept, options, &cancellation, reporter).await;
+    let registry = grounds.registry.clone();
+    let options = execution.options;
+    let report = {
+        let run =
+            executor::apply(plan, registry, services.clone(), ledger.clone(), options, &cancellation, &mut reporters);
+        tokio::select! {
+            report = run => report,
+            () = stop_now.notified() => {
+                // What is left stands in the journal, which stays for the next run.
+                services.journal.end();
+                return Err(Failure::new("stopped at once, without cleaning up")
+                    .help("the next `rpk apply` removes what is left"));
+            }
+        }
+    };
     listener.abort();
     if let Some(remark) = ledger.store() {
         crate::report::write_err(&format!("{remark}\n"));
     }
     services.journal.end();
-    Ok(report.status)
+    if let Some(path) = execution.trace {
+        let events = record::events(root, &services.run_id).map_err(unwritable)?;
+        std::fs::write(path, timeline::trace(&timeline::spans(&events))).map_err(|error| {
+            Failure::new(error.to_string()).context(format!("cannot write the trace to {}", path.display()))
+        })?;
+    }
+    Ok(report)
 }
 
-/// Turns signals into a cancellation. Further signals change nothing: cleaning up goes on.
+/// How long after the first signal another one means to stop at once: keys bounce, and some shells signal twice.
+const SECOND_THOUGHT: Duration = Duration::from_secs(1);
+
+/// Turns signals into a cancellation. Another interrupt, a moment later, stops everything at once.
 ///
 /// The handlers stand when this returns, so that no signal can end rpk once a machine may exist.
 #[cfg(unix)]
-fn listen(cancellation: Arc<Cancellation>) -> std::io::Result<JoinHandle<()>> {
+fn listen(cancellation: Arc<Cancellation>, stop_now: Arc<Notify>) -> std::io::Result<JoinHandle<()>> {
     use tokio::signal::unix::{SignalKind, signal};
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut terminate = signal(SignalKind::terminate())?;
     let mut hang_up = signal(SignalKind::hangup())?;
     Ok(tokio::spawn(async move {
+        let mut first: Option<Instant> = None;
         loop {
             let reason = tokio::select! {
                 _ = interrupt.recv() => CancelReason::Interrupt,
                 _ = terminate.recv() => CancelReason::Terminate,
                 _ = hang_up.recv() => CancelReason::HangUp,
             };
+            let first = *first.get_or_insert_with(Instant::now);
+            if reason == CancelReason::Interrupt && first.elapsed() >= SECOND_THOUGHT {
+                stop_now.notify_one();
+            }
             cancellation.cancel(reason);
         }
     }))
 }
 
 #[cfg(not(unix))]
-fn listen(cancellation: Arc<Cancellation>) -> std::io::Result<JoinHandle<()>> {
+fn listen(cancellation: Arc<Cancellation>, stop_now: Arc<Notify>) -> std::io::Result<JoinHandle<()>> {
     Ok(tokio::spawn(async move {
+        let mut first: Option<Instant> = None;
         while tokio::signal::ctrl_c().await.is_ok() {
+            if first.get_or_insert_with(Instant::now).elapsed() >= SECOND_THOUGHT {
+                stop_now.notify_one();
+            }
             cancellation.cancel(CancelReason::Interrupt);
         }
     }))

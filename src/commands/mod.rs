@@ -2,14 +2,17 @@
 
 mod against;
 mod apply;
+mod cache;
 mod console;
 mod fix;
 mod fmt;
 mod hcl2_upgrade;
 mod inspect;
 mod plan;
+mod runs;
 mod saved;
 mod schema;
+mod shell;
 mod validate;
 mod version;
 
@@ -26,6 +29,10 @@ pub fn run(cli: Cli) -> Exit {
         Command::Graph(arguments) => plan::graph(&arguments),
         Command::Explain(arguments) => plan::explain(&arguments),
         Command::Apply(arguments) | Command::Build(arguments) => apply::run(&arguments),
+        Command::Shell(arguments) => shell::run(&arguments),
+        Command::Cache(arguments) => cache::run(&arguments),
+        Command::Runs(arguments) => runs::run(&arguments),
+        Command::Timeline(arguments) => runs::timeline(&arguments),
         Command::Validate(arguments) => validate::run(&arguments),
         Command::Inspect(arguments) => inspect::run(&arguments),
         Command::Console(arguments) => console::run(&arguments),

@@ -6,6 +6,8 @@
 //! | `human.rs` | a run, as Packer's users know it, with a live line a node on a terminal |
 //! | `json.rs` | a run as JSON lines |
 //! | `machine.rs` | a run as Packer's `-machine-readable` lines |
+//! | `record.rs` | a run's record, and earlier ones |
+//! | `timeline.rs` | when the nodes of a run ran |
 //!
 //! What was asked for goes to standard output, everything else to standard error.
 
@@ -13,6 +15,8 @@ pub mod diagnostic;
 pub mod human;
 pub mod json;
 pub mod machine;
+pub mod record;
+pub mod timeline;
 
 use std::io::{IsTerminal as _, Write as _};
 use std::time::Duration;

@@ -1,7 +1,7 @@
 //! The values that every expression of a template may use.
 
 use std::cell::RefCell;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -84,6 +84,8 @@ pub struct Globals {
     pub locals: Traced,
     /// `data`: by type and name, each with what it has asked for. None: the place has no `data`.
     pub data: Option<BTreeMap<Arc<str>, Traced>>,
+    /// `artifact`: the sources whose builds may be asked for what they make, by type.
+    pub artifacts: BTreeMap<Arc<str>, BTreeSet<Arc<str>>>,
     /// What functions may ask for.
     pub ground: Ground,
 }

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::globals::{Globals, Traced};
+use crate::chain;
 use crate::expression::scope::{Callable, Host, Namespace, Root, Scope};
 use crate::expression::types::Type;
 use crate::expression::value::Value;
@@ -30,6 +31,7 @@ pub(crate) struct TemplateScope<'a> {
     variables: Variables<'a>,
     locals: Locals<'a>,
     data: Option<Data<'a>>,
+    artifacts: Artifacts<'a>,
     build: Build,
     source: Value,
     /// Values of `dynamic` blocks; inner ones come last and hide outer ones.
@@ -57,6 +59,7 @@ pub(crate) fn with_scope<T>(
         variables: Variables { globals, usage: &usage },
         locals: Locals { globals, usage: &usage },
         data: globals.data.is_some().then_some(Data { globals, usage: &usage }),
+        artifacts: Artifacts { globals },
         build: Build { values: build, is_touched: Cell::new(false) },
         source: Value::object([
             (Arc::from("type"), text(source.map(|(kind, _)| kind))),
@@ -85,6 +88,7 @@ impl<'a> TemplateScope<'a> {
             variables: Variables { globals: self.globals, usage: self.host.usage },
             locals: Locals { globals: self.globals, usage: self.host.usage },
             data: self.data.is_some().then_some(Data { globals: self.globals, usage: self.host.usage }),
+            artifacts: Artifacts { globals: self.globals },
             build: Build { values: self.build.values.clone(), is_touched: Cell::new(false) },
             source: self.source.clone(),
             iterators,
@@ -109,6 +113,7 @@ impl Scope for TemplateScope<'_> {
             "var" => Some(Root::Namespace(&self.variables)),
             "local" => Some(Root::Namespace(&self.locals)),
             "data" => self.data.as_ref().map(|data| Root::Namespace(data)),
+            "artifact" => Some(Root::Namespace(&self.artifacts)),
             "build" => Some(Root::Namespace(&self.build)),
             "source" => Some(Root::Value(self.source.clone())),
             "path" => {
@@ -203,6 +208,37 @@ impl Namespace for Data<'_> {
     fn whole(&self) -> Value {
         let kinds = self.globals.data.iter().flatten();
         Value::object(kinds.map(|(kind, sources)| (kind.clone(), self.of_kind(sources))))
+    }
+}
+
+/// What other builds make. What it is becomes known when they have run: a mark stands for it until then.
+struct Artifacts<'a> {
+    globals: &'a Globals,
+}
+
+impl Artifacts<'_> {
+    fn of_build(name: &str) -> Value {
+        let text = |attribute: &str| Value::string(&chain::mark(name, attribute));
+        let value = |attribute: &str| match attribute {
+            "files" => Value::Tuple([text(attribute)].into()),
+            _ => text(attribute),
+        };
+        Value::object(chain::ATTRIBUTES.map(|attribute| (Arc::from(attribute), value(attribute))))
+    }
+}
+
+impl Namespace for Artifacts<'_> {
+    fn member(&self, name: &str) -> Option<Value> {
+        if name.contains('.') {
+            return Some(Self::of_build(name));
+        }
+        let sources = self.globals.artifacts.get(name)?;
+        Some(Value::object(sources.iter().map(|source| (source.clone(), Self::of_build(&format!("{name}.{source}"))))))
+    }
+
+    fn whole(&self) -> Value {
+        let kinds = self.globals.artifacts.keys();
+        Value::object(kinds.filter_map(|kind| Some((kind.clone(), self.member(kind)?))))
     }
 }
 

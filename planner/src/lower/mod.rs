@@ -2,6 +2,7 @@
 //!
 //! | file | does |
 //! | --- | --- |
+//! | `chained.rs` | puts builds that need each other's artifacts in order |
 //! | `console.rs` | renders single lines with a template's variables |
 //! | `hcl/` | lays out the builds of an HCL2 template |
 //! | `legacy.rs` | lays out the builds of a legacy JSON template |
@@ -13,6 +14,7 @@
 //! The order follows Packer: checks of the whole template, variables, names of builds, and then each chosen build's
 //! components. Unlike in Packer an error ends nothing: all problems of a template come together.
 
+mod chained;
 mod console;
 pub mod hcl;
 mod legacy;
@@ -21,11 +23,11 @@ mod nodes;
 mod overrides;
 mod rendering;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::catalog::Catalog;
 use crate::diagnostic::{Diagnostic, Diagnostics};
-use crate::graph::Graph;
+use crate::graph::{Build, Graph};
 use crate::template::Template;
 use crate::value::interpolation::PACKER_VERSION;
 use crate::value::redactor::Redactor;
@@ -105,32 +107,19 @@ fn stages(
     names::check_selection(selection, template, &builds, problems);
 
     let mut secrets: Vec<String> = renderer.secrets();
-    let mut graph = Graph::default();
+    let mut lay_out = |also: &BTreeSet<String>, problems: &mut Diagnostics| {
+        let mut layout = legacy::Legacy { template, selection, renderer: &renderer, problems };
+        let selected = builds.iter().map(|(build, builder)| {
+            let is_selected = build.is_selected || also.contains(&build.id);
+            (Build { is_selected, ..build.clone() }, *builder)
+        });
+        selected.map(|(build, builder)| layout.blueprint(build, builder)).collect()
+    };
+    let mut graph = chained::lower_builds(&mut lay_out, catalog, &renderer, &mut secrets, problems);
     graph.variables = renderer.shown_variables();
-    graph.builds = builds.iter().map(|(build, _)| build.clone()).collect();
-    graph.reserve(builds.len() * nodes_a_build(template));
-    let mut shelf = nodes::Shelf::default();
-    for (index, (build, builder)) in builds.into_iter().enumerate() {
-        let blueprint = legacy::Legacy { template, selection, renderer: &renderer, problems }.blueprint(build, builder);
-        nodes::BuildLowering {
-            catalog,
-            renderer: &renderer,
-            problems,
-            secrets: &mut secrets,
-            index,
-            blueprint: &blueprint,
-            shelf: &mut shelf,
-        }
-        .lower_into(&mut graph);
-    }
     graph.redactor = Redactor::new(secrets);
     graph.late = renderer.late();
     graph
-}
-
-fn nodes_a_build(template: &Template) -> usize {
-    let steps: usize = template.post_processors.iter().map(Vec::len).sum();
-    2 + template.provisioners.len() + usize::from(template.error_cleanup.is_some()) + steps
 }
 
 fn check_version(template: &Template, problems: &mut Diagnostics) {

@@ -10,6 +10,7 @@ use super::rendering::Renderer;
 use crate::catalog::{
     ArtifactKind, Caching, Catalog, ComponentKind, ComponentSpec, Decoding, Moment, Reads, Recipe, Settings, decode,
 };
+use crate::chain::is_marked;
 use crate::diagnostic::{Diagnostic, Diagnostics, closest};
 use crate::graph::{Build, Conduct, Edge, Exclusion, Graph, Node, NodeId, NodeKind, Origin};
 use crate::late::Deferred;
@@ -24,6 +25,14 @@ pub(super) struct Blueprint<'a> {
     pub error_cleanup: Option<Provision<'a>>,
     /// Each sequence starts from the builder's artifact.
     pub sequences: Vec<Vec<PostProcess<'a>>>,
+}
+
+impl Blueprint<'_> {
+    /// Counts the nodes that it comes to.
+    pub fn node_count(&self) -> usize {
+        let steps: usize = self.sequences.iter().map(Vec::len).sum();
+        2 + self.provisioners.len() + usize::from(self.error_cleanup.is_some()) + steps
+    }
 }
 
 /// A component in its place in a build.
@@ -135,7 +144,7 @@ impl Prepared<'_> {
         Described {
             title,
             caching: recipe.caching(&self.settings, moment),
-            reads: if self.is_excluded { Vec::new() } else { recipe.files(&self.settings, moment) },
+            reads: if self.is_excluded { Vec::new() } else { files(recipe, &self.settings, moment) },
         }
     }
 }
@@ -371,9 +380,17 @@ impl<'a> BuildLowering<'a, '_> {
             uses_engine: prepared.spec.is_some_and(|spec| spec.uses_engine),
             excluded: part.excluded,
             origins: prepared.origins.clone(),
+            chained: Vec::new(),
             span: part.span,
         })
     }
+}
+
+/// Lists the files that are read and that are there before anything is run.
+fn files(recipe: &Recipe, settings: &Settings, moment: Moment) -> Vec<Reads> {
+    let mut files = recipe.files(settings, moment);
+    files.retain(|read| !is_marked(&read.path));
+    files
 }
 
 /// Marks the opening brace of a block, since a whole block is too much to underline.

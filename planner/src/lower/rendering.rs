@@ -279,6 +279,14 @@ impl Texts<'_> {
                 ("timestamp" | "isotime" | "uuid", _) => {
                     usage.volatile.insert(name);
                 }
+                ("artifact", [Some(build), ..]) => {
+                    usage.artifacts.insert(build.clone());
+                }
+                ("artifact", _) => self.problems.push(
+                    Diagnostic::error("rpk::lower::artifact", "the build whose artifact is taken is worked out")
+                        .at(span, "used here")
+                        .help("write its name, as in {{artifact `base`}}: the order of the builds follows from it"),
+                ),
                 ("build", [Some(data)]) if !is_run_data(data) => {}
                 ("build", arguments) => {
                     // Of data whose name is worked out nobody can tell which it will be.

@@ -203,8 +203,11 @@ impl Deciding<'_> {
 
     /// Tells whether a node is wanted for its own sake: it gives a result, or the command line names it.
     fn is_wanted(&self, place: usize) -> bool {
-        let node = self.graph.at(place);
-        !matches!(node.kind, NodeKind::Boot | NodeKind::Provision { .. }) || self.options.targets.contains(&node.id)
+        !self.is_machine_node(place) || self.options.targets.contains(&self.graph.at(place).id)
+    }
+
+    fn is_machine_node(&self, place: usize) -> bool {
+        matches!(self.graph.at(place).kind, NodeKind::Boot | NodeKind::Provision { .. })
     }
 
     fn set(&mut self, place: usize, cause: Cause) -> bool {
@@ -228,6 +231,7 @@ impl Deciding<'_> {
                 has_changed |= self.set(place, Cause::Given(from));
             } else if self.is_wanted(place) && self.is_settled(place) {
                 let is_there = match &self.stored[place] {
+                    Some(stored) if self.is_machine_node(place) => stored.has_snapshot,
                     Some(stored) => !matches!(stored.state, StoredState::Damaged(_)),
                     None => false,
                 };
@@ -363,7 +367,12 @@ impl Deciding<'_> {
                 return Reason::UpstreamRuns(self.graph.at(self.origins[running]).id.clone());
             }
             if last.key == self.keys[place] {
-                return Reason::CacheEvicted;
+                return match cause {
+                    Cause::Needed(by) if self.is_machine_node(place) => {
+                        Reason::StateMissing(self.graph.at(by).id.clone())
+                    }
+                    _ => Reason::CacheEvicted,
+                };
             }
             return Reason::InputChanged(changes(&last.inputs, &key::inputs(self.subject(place))));
         }

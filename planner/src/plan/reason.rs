@@ -95,7 +95,7 @@ impl Reason {
                 format!("uses {}, which differs every time", named.join(", ")).into()
             }
             Self::Forced => "asked for on the command line".into(),
-            Self::StateMissing(node) => format!("{node} needs what it makes, which is not stored").into(),
+            Self::StateMissing(node) => format!("{node} runs, and nothing to go on from is stored").into(),
             Self::Cached => "nothing changed".into(),
             Self::Excluded(Exclusion::Build) => "its build is not selected".into(),
             Self::Excluded(Exclusion::Filter) => "left out by the template's only/except".into(),

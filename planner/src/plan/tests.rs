@@ -396,6 +396,7 @@ fn the_command_line_forces_and_chooses() {
     let target = Options { targets: id("web/provision/0").into_iter().collect(), ..Options::default() };
     let plan = world.plan(&Store::default(), target);
     assert_eq!(plan.summary().skipped, 4);
+    assert_eq!(running(&plan), ["web/boot", "web/provision/0"]);
 }
 
 fn a_world() -> impl Strategy<Value = World> {

@@ -13,6 +13,8 @@ pub struct Usage {
     pub volatile: BTreeSet<String>,
     /// Files whose content or existence was asked for, by path; a folder that was searched, by its path and a `/`.
     pub files: BTreeSet<String>,
+    /// Builds whose artifacts were asked for, by name.
+    pub artifacts: BTreeSet<String>,
     /// Whether a secret was read.
     pub reads_secrets: bool,
 }
@@ -24,6 +26,7 @@ impl Usage {
         self.environment.extend(other.environment.iter().cloned());
         self.volatile.extend(other.volatile.iter().cloned());
         self.files.extend(other.files.iter().cloned());
+        self.artifacts.extend(other.artifacts.iter().cloned());
         self.reads_secrets |= other.reads_secrets;
     }
 }

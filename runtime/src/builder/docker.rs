@@ -492,7 +492,7 @@ impl Machine for DockerMachine {
             return None;
         }
         let data = serde_json::to_value(&self.source).ok()?;
-        Some(Snapshot { id: artifact.id.clone(), name: String::new(), data })
+        Some(Snapshot { id: artifact.id.clone(), name: String::new(), size: 0, data })
     }
 
     fn capture<'a>(&'a self, ctx: &'a NodeContext) -> BoxFuture<'a, Outcome<Artifact>> {
@@ -512,6 +512,10 @@ impl Machine for DockerMachine {
             }
         }
         .boxed()
+    }
+
+    fn shell(&self) -> BoxFuture<'_, Outcome<i64>> {
+        crate::docker::shell(&self.engine, &self.container, self.config.exec_user.clone()).boxed()
     }
 
     fn release(&self, ctx: &NodeContext) {
@@ -593,8 +597,10 @@ impl DockerMachine {
             .await
             .map_err(|error| explain(&error).context("keeping the state of the container"))?;
         let id = if committed.id.contains(':') { committed.id } else { format!("sha256:{}", committed.id) };
+        let layers = client.image_history(&id).await.unwrap_or_default();
+        let size = layers.first().and_then(|layer| u64::try_from(layer.size).ok()).unwrap_or_default();
         let data = serde_json::to_value(&self.source).map_err(|error| Failure::new(error.to_string()))?;
-        Ok(Some(Snapshot { id, name: name.to_owned(), data }))
+        Ok(Some(Snapshot { id, name: name.to_owned(), size, data }))
     }
 
     async fn commit(&self, ctx: &NodeContext) -> Outcome<Artifact> {

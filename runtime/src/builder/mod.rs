@@ -46,8 +46,10 @@ pub trait BuilderType: Send + Sync {
 pub struct Snapshot {
     /// What the builder finds it by, such as an image's id.
     pub id: String,
-    /// The name that it is kept under.
+    /// The name that it is kept under; empty if it is an artifact, which is not the cache's.
     pub name: String,
+    /// The bytes that it takes beside what it was made from.
+    pub size: u64,
     /// What else the builder needs to go on from it.
     pub data: serde_json::Value,
 }
@@ -121,6 +123,11 @@ pub trait Machine: Send + Sync {
 
     /// Captures its state as an artifact.
     fn capture<'a>(&'a self, ctx: &'a NodeContext) -> BoxFuture<'a, Outcome<Artifact>>;
+
+    /// Opens a shell in it on the user's terminal; returns the shell's exit status.
+    fn shell(&self) -> BoxFuture<'_, Outcome<i64>> {
+        ready(Err(Failure::new("there is no way to open a shell in a machine of this builder"))).boxed()
+    }
 
     /// Leaves it to the user as it is: nobody removes it later.
     fn release(&self, ctx: &NodeContext) {

@@ -19,7 +19,10 @@ pub async fn gather(
     digests: &FileDigests,
 ) -> HashMap<NodeId, NodeFacts> {
     let nodes: Vec<&Node> = graph.nodes().filter(|node| node.excluded.is_none()).collect();
-    let sources = nodes.iter().filter(|node| node.kind == NodeKind::Boot && node.recipe.image_option.is_some());
+    let sources = nodes.iter().filter(|node| {
+        // What another build makes is known by the key of the node that makes it.
+        node.kind == NodeKind::Boot && node.recipe.image_option.is_some() && node.chained.is_empty()
+    });
     let sources = join_all(sources.map(async |node| (node.id.clone(), source(node, registry, engine).await))).await;
     let mut facts: HashMap<NodeId, NodeFacts> =
         sources.into_iter().map(|(id, contents)| (id, NodeFacts { contents })).collect();

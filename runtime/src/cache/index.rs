@@ -9,6 +9,7 @@ use rpk_planner::key::{CacheKey, NodeFacts};
 use rpk_planner::plan::{CacheIndex, LastRun, Stored, StoredState, keys};
 
 use super::{Cache, FileDigests, LastRuns, StoredResult};
+use crate::builder::Snapshot;
 use crate::docker::LazyEngine;
 use crate::registry::Registry;
 
@@ -29,6 +30,13 @@ impl StoredResults {
     #[must_use]
     pub fn result(&self, key: &CacheKey) -> Option<&StoredResult> {
         self.results.get(key).map(|(result, _)| result)
+    }
+
+    /// Returns the state of a machine that is stored under a key, and still there.
+    #[must_use]
+    pub fn state(&self, key: &CacheKey) -> Option<&Snapshot> {
+        let (result, stored) = self.results.get(key)?;
+        result.snapshot.as_ref().filter(|_| stored.has_snapshot)
     }
 
     /// Returns the last runs of the template's nodes.

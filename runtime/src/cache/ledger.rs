@@ -8,6 +8,7 @@ use std::collections::HashSet;
 use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::SystemTime;
 
 use rpk_planner::graph::{Node, NodeId};
 use rpk_planner::key::{CacheKey, Input};
@@ -197,6 +198,10 @@ impl Ledger {
         let mut news = self.news.lock().unwrap_or_else(PoisonError::into_inner);
         let stored = self.stored.as_ref()?;
         for step in plan.steps().filter(|step| step.action == Action::Reuse) {
+            if let Some(key) = step.decision.key.filter(|key| stored.result(key).is_some()) {
+                // At worst it is pruned too early.
+                let _ = StoredResult::touch(cache, &key, SystemTime::now());
+            }
             let last = stored.last_runs().get(&step.node.id);
             if last.is_none_or(|last| last.key != step.decision.key) {
                 let took = step.decision.took.unwrap_or_default();

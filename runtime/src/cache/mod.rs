@@ -9,6 +9,7 @@
 //! | `digest.rs` | digests of files, remembered by what the file system says of them |
 //! | `disk.rs` | files that appear whole or not at all |
 //! | `facts.rs` | what the world says of a graph's nodes |
+//! | `housekeeping.rs` | listing, checking and pruning what is stored |
 //! | `index.rs` | the planner's questions, answered |
 //! | `ledger.rs` | one run's view: what it reuses and what it keeps |
 //! | `lock.rs` | one process at a time for one build |
@@ -35,6 +36,7 @@
 mod digest;
 mod disk;
 mod facts;
+mod housekeeping;
 mod index;
 mod ledger;
 mod lock;
@@ -46,6 +48,7 @@ use std::path::{Path, PathBuf};
 
 pub use digest::FileDigests;
 pub use facts::gather;
+pub use housekeeping::{Entry, Fault, Limits, check, entries, keep_within_limit, parse_size, prune, size_limit};
 pub use index::{StoredResults, look_up};
 pub use ledger::Ledger;
 pub use lock::BuildLocks;

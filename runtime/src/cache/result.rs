@@ -2,7 +2,7 @@
 
 use std::io;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use rpk_planner::key::CacheKey;
 use rpk_planner::plan::StoredState;
@@ -122,6 +122,24 @@ impl StoredResult {
     /// Fails if it cannot be removed.
     pub fn remove(cache: &Cache, key: &CacheKey) -> io::Result<()> {
         std::fs::remove_file(path(cache, key))
+    }
+
+    /// Tells when the result of a key was last used.
+    ///
+    /// # Errors
+    ///
+    /// Fails if there is none.
+    pub fn used(cache: &Cache, key: &CacheKey) -> io::Result<SystemTime> {
+        std::fs::metadata(path(cache, key))?.modified()
+    }
+
+    /// Takes note that the result of a key was used.
+    ///
+    /// # Errors
+    ///
+    /// Fails if there is none, or it is not ours.
+    pub fn touch(cache: &Cache, key: &CacheKey, when: SystemTime) -> io::Result<()> {
+        std::fs::File::options().append(true).open(path(cache, key))?.set_modified(when)
     }
 
     /// Lists the keys of all results, in no particular order.

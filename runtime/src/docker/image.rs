@@ -2,7 +2,7 @@
 
 use bollard::query_parameters::RemoveImageOptionsBuilder;
 
-use super::{LazyEngine, explain};
+use super::{Engine, LazyEngine, explain};
 use crate::artifact::Artifact;
 use crate::context::NodeContext;
 use crate::failure::{Failure, Outcome};
@@ -40,6 +40,16 @@ pub(crate) async fn identity(engine: &LazyEngine, artifact: &Artifact) -> Outcom
         found = Some(id);
     }
     Ok(found)
+}
+
+/// Removes an image by id or name, unless it is gone or something else is made of it; tells whether it did.
+pub(crate) async fn remove_unless_used(engine: &Engine, name: &str) -> Outcome<bool> {
+    let options = RemoveImageOptionsBuilder::default().build();
+    match engine.client().remove_image(name, Some(options), None).await {
+        Ok(_) => Ok(true),
+        Err(bollard::errors::Error::DockerResponseServerError { status_code: 404 | 409, .. }) => Ok(false),
+        Err(error) => Err(explain(&error)),
+    }
 }
 
 /// Removes an image by id or name from the engine's store.

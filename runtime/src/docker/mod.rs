@@ -5,16 +5,19 @@
 //! | `engine.rs` | the connection: which engine, how it is found, images by name |
 //! | `image.rs` | images as artifacts |
 //! | `run_command.rs` | `run_command` into a container's configuration |
+//! | `terminal.rs` | a shell in a container |
 //! | `transfer.rs` | files and tar streams to and from the engine |
 
 mod engine;
 mod image;
 mod run_command;
+mod terminal;
 mod transfer;
 
 pub(crate) use engine::stored_credentials;
 pub use engine::{Engine, ImageName, LazyEngine, PullPolicy, describe_endpoint, explain};
 pub use image::{EXPORT_BUILDER_ID, IMAGE_BUILDER_ID, TAGGED_BUILDER_ID};
-pub(crate) use image::{expect_image, identity, remove_image};
+pub(crate) use image::{expect_image, identity, remove_image, remove_unless_used};
 pub use run_command::{RunOptions, RunSpec};
+pub(crate) use terminal::shell;
 pub(crate) use transfer::{PieceWriter, read_tar, tar_stream, write_stream};

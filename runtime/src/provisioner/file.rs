@@ -10,6 +10,7 @@ use rpk_planner::catalog::{
     Caching, ComponentKind, ComponentSpec, Moment, Problem, Reads, Recipe, Rendering, Settings, boolean, string,
     string_list,
 };
+use rpk_planner::chain::is_marked;
 use serde::Deserialize;
 
 use super::{Provisioner, ProvisionerType};
@@ -98,7 +99,8 @@ fn check(settings: &Settings) -> Vec<Problem> {
     }
     let is_generated = settings.get("generated").and_then(serde_json::Value::as_bool).unwrap_or(false);
     if text(settings, "direction") != "download" && !is_generated {
-        for path in sources.iter().filter(|path| !path.contains("{{") && !Path::new(path).exists()) {
+        for path in sources.iter().filter(|path| !path.contains("{{") && !is_marked(path) && !Path::new(path).exists())
+        {
             let option = if settings.get("source").and_then(|source| source.as_str()) == Some(path) {
                 "source"
             } else {

@@ -1,7 +1,7 @@
 //! One source of one build into what all template languages come down to.
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::Evaluated;
@@ -22,6 +22,7 @@ use crate::value::functions::build_data_names;
 pub(super) fn blueprints<'a>(
     evaluated: &'a Evaluated,
     selection: &Selection,
+    also: &BTreeSet<String>,
     catalog: &dyn Catalog,
     sources: &'a Sources,
 ) -> Vec<Blueprint<'a>> {
@@ -33,7 +34,7 @@ pub(super) fn blueprints<'a>(
         .zip(names.into_iter().zip(ids))
         .map(|((block, source), (name, id))| {
             let build = Build {
-                is_selected: selection.includes(&name),
+                is_selected: selection.includes(&name) || also.contains(&id),
                 display: id.clone(),
                 id,
                 name,

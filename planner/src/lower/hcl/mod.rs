@@ -28,7 +28,7 @@ use std::sync::atomic::AtomicU64;
 
 use jiff::Timestamp;
 
-use super::nodes::{BuildLowering, Shelf};
+use super::chained::lower_builds;
 use super::rendering::Renderer;
 use super::{Inputs, Selection};
 use crate::blocks::{Globals, Ground};
@@ -157,6 +157,9 @@ pub fn evaluate(
     sensitive
         .extend(template.locals.iter().filter(|local| local.is_sensitive).map(|local| format!("local.{}", local.name)));
     let mut globals = Globals { variables: resolved.values, data: Some(BTreeMap::new()), ground, ..Globals::default() };
+    for source in &template.sources {
+        globals.artifacts.entry(Arc::from(source.label(0))).or_default().insert(Arc::from(source.label(1)));
+    }
     let requests = values::evaluate_values(template, &inputs.data, catalog, &mut globals, &mut problems);
     for registry in &template.registries {
         registry::check(registry, &globals, &mut problems);
@@ -204,17 +207,11 @@ pub fn lower_hcl(
     let renderer = Renderer::without_variables(&inputs.common);
     let selection = select::Selection::new(selection, &evaluated.builds, &mut problems);
     let mut secrets = evaluated.secrets();
-    let mut graph = Graph::default();
+    let mut lay_out = |also: &BTreeSet<String>, _: &mut Diagnostics| {
+        blueprint::blueprints(&evaluated, &selection, also, catalog, sources)
+    };
+    let mut graph = lower_builds(&mut lay_out, catalog, &renderer, &mut secrets, &mut problems);
     graph.variables = evaluated.shown_variables();
-    let blueprints = blueprint::blueprints(&evaluated, &selection, catalog, sources);
-    graph.builds = blueprints.iter().map(|blueprint| blueprint.build.clone()).collect();
-    let mut shelf = Shelf::default();
-    for (index, blueprint) in blueprints.iter().enumerate() {
-        let problems = &mut problems;
-        let (secrets, shelf) = (&mut secrets, &mut shelf);
-        BuildLowering { catalog, renderer: &renderer, problems, secrets, index, blueprint, shelf }
-            .lower_into(&mut graph);
-    }
     graph.redactor = Redactor::new(secrets);
     graph.late = renderer.late();
     ((!problems.has_errors()).then_some(graph), evaluated.requests.clone(), problems)

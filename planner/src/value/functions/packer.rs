@@ -4,6 +4,7 @@ use std::cell::RefCell;
 use std::fmt::Write as _;
 
 use super::{build_data, go_time, text};
+use crate::chain;
 use crate::gotemplate::{Functions, Parameter, Signature, Value};
 use crate::value::interpolation::{Context, Phase};
 use crate::value::usage::Usage;
@@ -29,6 +30,7 @@ fn signature(name: &str) -> Option<Signature> {
     let (fixed, variadic): (&'static [Parameter], _) = match name {
         "build_name" | "build_type" | "packer_version" | "pwd" | "template_dir" | "timestamp" | "uuid" => (&[], None),
         "isotime" | "aws_secretsmanager" => (&[], Some(String)),
+        "artifact" => (&[String], Some(String)),
         "aws_secretsmanager_raw"
         | "build"
         | "clean_resource_name"
@@ -69,6 +71,9 @@ impl PackerFunctions<'_> {
                 (self.variable)(name)
             }
             ("env", [name]) => self.env(name),
+            ("artifact", [build]) => self.artifact(build, "id"),
+            ("artifact", [build, attribute]) => self.artifact(build, attribute),
+            ("artifact", _) => Err("artifact takes a build and one of its attributes".to_owned()),
             ("build", [name]) => build_data::lookup(name, self.data),
             ("build_name", []) => self.of_build(context.build_name, "build_name not available"),
             ("build_type", []) => self.of_build(context.build_type, "build_type not available"),
@@ -100,6 +105,19 @@ impl PackerFunctions<'_> {
         }
         self.usage.borrow_mut().environment.insert(name.to_owned());
         Ok(self.context.environment.get(name).cloned().unwrap_or_default())
+    }
+
+    /// Answers with a mark that stands for what another build makes.
+    fn artifact(&self, build: &str, attribute: &str) -> Result<String, String> {
+        if !matches!(self.context.phase, Phase::Plugin | Phase::Runtime) {
+            return Err("artifact not available".to_owned());
+        }
+        if !chain::ATTRIBUTES.contains(&attribute) {
+            let known = chain::ATTRIBUTES.map(|name| format!("`{name}`")).join(", ");
+            return Err(format!("an artifact has no `{attribute}`; it has {known}"));
+        }
+        self.usage.borrow_mut().artifacts.insert(build.to_owned());
+        Ok(chain::mark(build, attribute))
     }
 
     /// Answers what only a build's own templates may ask.
