@@ -134,6 +134,41 @@ fn files_are_those_of_the_revision_wherever_rpk_stands() {
 }
 
 #[test]
+fn contents_of_files_and_files_of_variables_are_those_of_the_revision() {
+    let project = Project::new();
+    let template = r#"{
+      "variables": {"tag": "0"},
+      "builders": [{"type": "docker", "image": "debian", "commit": true}],
+      "provisioners": [
+        {"type": "shell", "script": "a.sh"},
+        {"type": "file", "source": "folder/", "destination": "/srv"},
+        {"type": "shell", "inline": ["echo {{user `tag`}}"]}
+      ]
+    }"#;
+    for (name, text) in [("t.json", template), ("a.sh", "one"), ("folder/x", "one"), ("v.json", r#"{"tag": "1"}"#)] {
+        project.write(name, text);
+    }
+    project.commit();
+    let line = ["plan", "-offline", "-against=HEAD", "-var-file=v.json", "t.json"];
+    let same = project.rpk(&line, 0);
+    assert!(same.stdout.contains("re-runs none of 5 nodes"), "{}", same.stdout);
+    for (file, text, words) in [
+        ("a.sh", "two", "file:a.sh: sha256:"),
+        ("folder/x", "two", "folder/x: sha256:"),
+        ("v.json", r#"{"tag": "2"}"#, "var:tag: 1 → 2"),
+    ] {
+        project.write(file, text);
+        let ended = project.rpk(&line, 0);
+        assert!(ended.stdout.contains(words), "{words}: {}", ended.stdout);
+    }
+    // One file more, one file less.
+    project.commit();
+    project.write("folder/y", "");
+    let ended = project.rpk(&line, 0);
+    assert!(ended.stdout.contains("folder/y: nothing → sha256:"), "{}", ended.stdout);
+}
+
+#[test]
 fn what_there_is_nothing_to_compare_with_is_said() {
     let project = Project::new();
     project.write("t.json", JSON);
@@ -210,6 +245,30 @@ fn a_stale_plan_is_refused_by_the_name_of_what_changed() {
         assert_eq!(ended.stdout, "");
         assert!(!project.0.path().join("work/log").exists());
     }
+}
+
+#[test]
+fn a_plan_of_stored_results_is_refused_once_they_are_gone() {
+    let project = Project::new();
+    project.write("t.json", r#"{"builders": [{"type": "null", "communicator": "none"}]}"#);
+    project.rpk(&["apply", "t.json"], 0);
+    let planned = project.rpk(&["plan", "-out=p", "t.json"], 0);
+    assert!(planned.stdout.contains("Plan: 2 nodes, 0 to run, 2 cached"), "{}", planned.stdout);
+    project.rpk(&["apply", "p"], 0);
+    let cache = project.0.path().join("home/.cache/rpk");
+    std::fs::remove_dir_all(cache.join("results")).expect("results are stored");
+    let ended = project.rpk(&["apply", "p"], 1);
+    assert!(ended.stderr.contains("the stored result of null/"), "{}", ended.stderr);
+    std::fs::remove_dir_all(&cache).expect("there is a cache");
+    let ended = project.rpk(&["apply", "p"], 1);
+    assert!(ended.stderr.contains("saved with another cache"), "{}", ended.stderr);
+    // And the other way round.
+    project.rpk(&["plan", "-out=p", "t.json"], 0);
+    project.rpk(&["apply", "t.json"], 0);
+    let ended = project.rpk(&["apply", "p"], 1);
+    assert!(ended.stderr.contains("was to run, and its result is stored now"), "{}", ended.stderr);
+    let ended = project.rpk(&["apply", "-no-cache", "p"], 1);
+    assert!(ended.stderr.contains("a saved plan runs as it is"), "{}", ended.stderr);
 }
 
 #[test]

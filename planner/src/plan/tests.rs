@@ -20,6 +20,7 @@ use crate::template::json::read;
 mod compared;
 mod named;
 mod rendered;
+mod shared;
 
 struct Components(Vec<ComponentSpec>);
 
