@@ -6,6 +6,7 @@ use serde::Serialize;
 use serde_json::Value as Json;
 
 use super::json::ChangeDocument;
+use super::markdown::{LIMIT, TABLE_LIMIT};
 use super::markup::{code, literal, words};
 use super::text::{change_line, width};
 use crate::plan::{Action, Change, Comparison, Difference, NodeDifference, Plan};
@@ -58,7 +59,11 @@ pub fn comparison_markdown(plan: &Plan, comparison: &Comparison, against: &str) 
     if !comparison.nodes.is_empty() {
         out.push_str("\n| change | node | what | then |\n| --- | --- | --- | --- |\n");
     }
-    for node in &comparison.nodes {
+    for (index, node) in comparison.nodes.iter().enumerate() {
+        if out.len() > TABLE_LIMIT {
+            let _ = writeln!(out, "\nand {} more nodes", comparison.nodes.len() - index);
+            break;
+        }
         let _ = writeln!(
             out,
             "| {} | {} | {} | {} |",
@@ -71,7 +76,11 @@ pub fn comparison_markdown(plan: &Plan, comparison: &Comparison, against: &str) 
     let changed: Vec<_> = comparison.nodes.iter().filter(|node| !changes(node).is_empty()).collect();
     if !changed.is_empty() {
         out.push_str("\n<details><summary>What changed</summary>\n\n");
-        for node in changed {
+        for (index, node) in changed.iter().enumerate() {
+            if out.len() > LIMIT {
+                let _ = writeln!(out, "\nand those of {} more nodes", changed.len() - index);
+                break;
+            }
             let _ = writeln!(out, "- {}", code(&node.id));
             for change in changes(node) {
                 let _ = writeln!(out, "  - {}", literal(change_line(plan, change).trim()));

@@ -12,10 +12,10 @@ use crate::key::InputValue;
 use crate::plan::{Action, Plan, Step};
 
 /// How long the table may become, in bytes.
-const TABLE_LIMIT: usize = 20_000;
+pub(super) const TABLE_LIMIT: usize = 20_000;
 
 /// How long all before the drawing may become, in bytes.
-const LIMIT: usize = 45_000;
+pub(super) const LIMIT: usize = 45_000;
 
 /// How long a drawing may be, in bytes.
 const DRAWING_LIMIT: usize = 15_000;
@@ -67,6 +67,8 @@ pub fn plan_markdown(plan: &Plan) -> String {
     let drawing = plan_mermaid(plan);
     if drawing.len() <= DRAWING_LIMIT {
         let _ = write!(out, "\n<details><summary>Graph</summary>\n\n```mermaid\n{drawing}```\n\n</details>\n");
+    } else {
+        out.push_str("\nThe graph is too large to be drawn here; <code>rpk graph</code> draws it.\n");
     }
     out
 }

@@ -96,8 +96,13 @@ fn the_markdown_of_a_large_plan_fits_a_comment() {
     let mut world = World::new();
     let step = json!({"type": "shell", "inline": ["x".repeat(150)]});
     world.template["provisioners"] = Json::Array(vec![step; 2000]);
-    let text = plan_markdown(&world.plan(&Store::default(), Options::default()));
-    assert!(text.len() < 65_000, "{}", text.len());
-    assert!(text.contains("more nodes to run"));
-    assert_eq!(text.matches("<details>").count(), text.matches("</details>").count());
+    let before = world.plan(&Store::default(), Options::default());
+    world.template["provisioners"] = Json::Array(vec![json!({"type": "shell", "inline": ["y".repeat(150)]}); 2000]);
+    let plan = world.plan(&Store::default(), Options::default());
+    let comparison = plan.compare(&before.record());
+    for text in [plan_markdown(&plan), comparison_markdown(&plan, &comparison, "main")] {
+        assert!(text.len() < 65_000, "{}", text.len());
+        assert!(text.contains("more nodes"));
+        assert_eq!(text.matches("<details>").count(), text.matches("</details>").count());
+    }
 }
