@@ -265,6 +265,68 @@ fn what_a_killed_run_left_is_removed_and_the_next_one_succeeds() {
 
 #[test]
 #[ignore = "needs docker"]
+fn a_build_starts_from_what_another_one_makes() {
+    let sandbox = Sandbox::new();
+    let builder = |name: &str, image: &str| json!({ "type": "docker", "name": name, "image": image, "commit": true });
+    let made = |base: &str, app: &str| {
+        let steps = [("zbase", format!("echo {base} > /base")), ("app", format!("cat /base; echo {app} > /app"))];
+        let steps = steps.map(|(build, line)| json!({ "type": "shell", "inline": [line], "only": [build] }));
+        let mut tag = tag(&sandbox);
+        tag["only"] = json!(["app"]);
+        json!({
+            "builders": [builder("app", "{{artifact `zbase`}}"), builder("zbase", &sandbox.image)],
+            "provisioners": steps,
+            "post-processors": [tag],
+        })
+    };
+    assert_eq!(apply(&sandbox, &made("one", "two"), &[]).len(), 7);
+    assert_eq!(in_image(&sandbox, "cat /base /app"), "one\ntwo");
+    assert_eq!(apply(&sandbox, &made("one", "two"), &[]), [""; 0]);
+    let of_app = ["app/boot", "app/capture", "app/post-process/0.0", "app/provision/1"];
+    assert_eq!(apply(&sandbox, &made("one", "three"), &[]), of_app);
+    assert_eq!(apply(&sandbox, &made("other", "three"), &[]).len(), 6);
+    assert_eq!(in_image(&sandbox, "cat /base /app"), "other\nthree");
+    // What is not chosen is taken along where it is needed.
+    sandbox.template(&made("again", "three"));
+    let ended = run(&mut sandbox.rpk(&["apply", "-only=app", "-format=json", "template.json"])).expect_status(0);
+    let ran = finished(&ended).into_iter().filter(|(_, status)| status == "ran").count();
+    assert_eq!(ran, 6);
+    assert_eq!(in_image(&sandbox, "cat /base"), "again");
+}
+
+#[test]
+#[ignore = "needs docker"]
+fn a_shell_opens_in_the_state_before_a_node() {
+    let sandbox = Sandbox::new();
+    sandbox.template(&three_steps(&sandbox, "exit 3"));
+    sandbox.write("typed", "ls /one /two /three; cat /two\n");
+    let mut shell = sandbox.rpk(&["shell", "docker/provision/2", "template.json"]);
+    shell.stdin(std::fs::File::open(sandbox.path("typed")).expect("was written"));
+    let ended = run(&mut shell).expect_status(0);
+    assert_contains(&ended.stdout, &["/one", "/two", "\ntwo\n"]);
+    assert_contains(&ended.stderr, &["/three"]);
+    assert_no_containers(&sandbox);
+}
+
+#[test]
+#[ignore = "needs docker"]
+fn pruning_removes_states_and_what_they_are_made_of_stays() {
+    let sandbox = Sandbox::new();
+    apply(&sandbox, &three_steps(&sandbox, "true"), &[]);
+    let states = || engine::lines(&["images", "-q", "--filter", &sandbox.filter(), "rpk/cache"]).len();
+    assert_eq!(states(), 3);
+    let listed = run(&mut sandbox.rpk(&["cache", "ls", "-format=json"])).expect_status(0);
+    let listed: Json = serde_json::from_str(&listed.stdout).expect("is JSON");
+    assert_eq!(listed["entries"].as_array().expect("has entries").len(), 5);
+    run(&mut sandbox.rpk(&["cache", "verify"])).expect_status(0);
+    run(&mut sandbox.rpk(&["cache", "prune", "-all"])).expect_status(0);
+    assert_eq!(states(), 0);
+    assert_eq!(in_image(&sandbox, "cat /one"), "one");
+    assert_eq!(apply(&sandbox, &three_steps(&sandbox, "true"), &[]).len(), 6);
+}
+
+#[test]
+#[ignore = "needs docker"]
 fn two_at_once_do_the_work_once() {
     let sandbox = Sandbox::new();
     let made = three_steps(&sandbox, "sleep 1; echo 3 > /three");

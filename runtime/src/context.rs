@@ -15,7 +15,7 @@ use crate::artifact::Artifact;
 use crate::docker::{Engine, LazyEngine};
 use crate::event::{Event, Stream};
 use crate::failure::{Failure, Outcome};
-use crate::journal::{Entry, Journal};
+use crate::journal::Journal;
 use crate::output::LineSplitter;
 
 /// How many last lines an error message repeats.
@@ -69,21 +69,6 @@ impl Services {
     /// Fails if no engine answers; the failure says how to start one.
     pub async fn engine(&self) -> Outcome<&Engine> {
         self.engine.get().await
-    }
-}
-
-impl Services {
-    /// Writes down what is about to be made, or what has become of it.
-    ///
-    /// # Errors
-    ///
-    /// Fails if it cannot be written: then what it tells of must not be made.
-    pub fn note(&self, entry: &Entry) -> Outcome<()> {
-        self.journal.write(entry).map_err(|error| {
-            Failure::new(error.to_string())
-                .context("cannot write to the run's journal")
-                .help("make room on the disk, or set RPK_CACHE_DIR to another folder")
-        })
     }
 }
 

@@ -7,7 +7,7 @@
 use std::fs::{self, File, TryLockError};
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, OnceLock, PoisonError};
 
 use serde::{Deserialize, Serialize};
 
@@ -66,6 +66,7 @@ pub enum Entry {
 pub struct Journal {
     file: Option<Mutex<File>>,
     folder: PathBuf,
+    problem: OnceLock<String>,
 }
 
 impl Journal {
@@ -78,7 +79,7 @@ impl Journal {
         fs::create_dir_all(folder)?;
         let file = File::options().create(true).append(true).open(folder.join(JOURNAL))?;
         file.lock()?;
-        Ok(Self { file: Some(Mutex::new(file)), folder: folder.to_owned() })
+        Ok(Self { file: Some(Mutex::new(file)), folder: folder.to_owned(), problem: OnceLock::new() })
     }
 
     /// Returns the run's folder; none for a run that keeps no journal.
@@ -87,12 +88,21 @@ impl Journal {
         self.file.is_some().then_some(self.folder.as_path())
     }
 
-    /// Writes an entry.
-    ///
-    /// # Errors
-    ///
-    /// Fails if it cannot be written: then what it tells of must not be made.
-    pub fn write(&self, entry: &Entry) -> io::Result<()> {
+    /// Writes an entry. One that cannot be written is no reason for a build to fail: see [`Journal::problem`].
+    pub fn write(&self, entry: &Entry) {
+        if let Err(error) = self.try_write(entry) {
+            // The first reason is the one that is told.
+            let _ = self.problem.set(error.to_string());
+        }
+    }
+
+    /// Says why entries could not be written, if so: a crash would have left something behind.
+    #[must_use]
+    pub fn problem(&self) -> Option<&str> {
+        self.problem.get().map(String::as_str)
+    }
+
+    fn try_write(&self, entry: &Entry) -> io::Result<()> {
         let Some(file) = &self.file else { return Ok(()) };
         let mut line = serde_json::to_vec(entry).map_err(io::Error::other)?;
         line.push(b'\n');
@@ -226,7 +236,7 @@ mod tests {
             Entry::File { path: left.clone() },
             Entry::File { path: runs.path().join("gone.tmp") },
         ] {
-            journal.write(&entry).expect("is writable");
+            journal.write(&entry);
         }
         assert!(DeadRun::find(runs.path()).is_empty(), "it lives");
         drop(journal);
@@ -247,7 +257,7 @@ mod tests {
     fn a_line_that_was_cut_off_is_overlooked() {
         let runs = tempfile::tempdir().expect("a temporary folder");
         let journal = Journal::begin(runs.path()).expect("is writable");
-        journal.write(&Entry::Commit { container: "c".to_owned(), at: 1 }).expect("is writable");
+        journal.write(&Entry::Commit { container: "c".to_owned(), at: 1 });
         drop(journal);
         let mut file = File::options().append(true).open(runs.path().join(JOURNAL)).expect("is there");
         file.write_all(b"{\"commit").expect("is writable");
@@ -258,8 +268,8 @@ mod tests {
     fn a_run_that_took_away_everything_leaves_no_journal() {
         let runs = tempfile::tempdir().expect("a temporary folder");
         let journal = Journal::begin(runs.path()).expect("is writable");
-        journal.write(&Entry::Commit { container: "c".to_owned(), at: 1 }).expect("is writable");
-        journal.write(&Entry::CommitSettled { container: "c".to_owned() }).expect("is writable");
+        journal.write(&Entry::Commit { container: "c".to_owned(), at: 1 });
+        journal.write(&Entry::CommitSettled { container: "c".to_owned() });
         journal.end();
         assert!(!runs.path().join(JOURNAL).exists());
     }

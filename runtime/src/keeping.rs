@@ -16,9 +16,6 @@ use crate::cache::{Ledger, Made};
 use crate::context::NodeContext;
 use crate::failure::Outcome;
 
-/// The repository of machine states in the engine's store; their tags are the beginnings of their keys.
-const SNAPSHOT_REPOSITORY: &str = "rpk/cache";
-
 /// Keeps a result and says what went wrong about it.
 pub(crate) async fn keep(ctx: &NodeContext, ledger: &Arc<Ledger>, node: &Node, made: Made) {
     let (ledger, node) = (ledger.clone(), node.clone());
@@ -48,7 +45,7 @@ pub(crate) async fn keep_provision(
     let mut snapshot = None;
     if let Some(key) = key {
         let began = Instant::now();
-        let name = format!("{SNAPSHOT_REPOSITORY}:{}", &key.to_string()[..32]);
+        let name = ledger.state_name(&key);
         match machine.snapshot(ctx, &name).await {
             Ok(found) => snapshot = found,
             Err(failure) => ctx.complain(format!("the machine's state is not kept: {failure}")).await,

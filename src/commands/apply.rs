@@ -27,7 +27,7 @@ use crate::decide::{self, Grounds};
 use crate::exit::Exit;
 use crate::prompt::{Nobody, Terminal};
 use crate::report::record::{self, All, Record};
-use crate::report::{Screen, human::Human, json::JsonLines, machine::Machine, timeline};
+use crate::report::{Screen, human::Human, json::JsonLines, machine::Machine, timeline, write_err};
 use crate::{input, report};
 
 /// Runs what the plan says.
@@ -229,15 +229,14 @@ pub(super) struct Execution<'a> {
 }
 
 /// Makes what the nodes of a run share, the run's journal among it.
-pub(super) fn services(plan: &Plan, grounds: &Grounds, prompt: Box<dyn Prompt>, force: bool) -> Outcome<Arc<Services>> {
+pub(super) fn services(plan: &Plan, grounds: &Grounds, prompt: Box<dyn Prompt>, force: bool) -> Arc<Services> {
     let run_id = uuid::Uuid::new_v4().to_string();
     let folder = grounds.cache.root().join("runs").join(&run_id);
-    let journal = Journal::begin(&folder).map_err(|error| {
-        Failure::new(error.to_string())
-            .context(format!("cannot write the run's journal in {}", folder.display()))
-            .help("make room on the disk, or set RPK_CACHE_DIR to another folder")
-    })?;
-    Ok(Arc::new(Services {
+    let journal = Journal::begin(&folder).unwrap_or_else(|error| {
+        write_err(&format!("the run goes on without a journal: cannot write in {}: {error}\n", folder.display()));
+        Journal::default()
+    });
+    Arc::new(Services {
         run_id,
         force,
         late: plan.graph.late.clone(),
@@ -245,7 +244,7 @@ pub(super) fn services(plan: &Plan, grounds: &Grounds, prompt: Box<dyn Prompt>, 
         prompt,
         engine: grounds.engine.clone(),
         journal,
-    }))
+    })
 }
 
 /// Runs a plan, with a record of it.
@@ -261,14 +260,14 @@ pub(super) async fn execute(
     let stop_now = Arc::new(Notify::new());
     let listener = listen(cancellation.clone(), stop_now.clone())
         .map_err(|error| Failure::new(format!("cannot listen for signals: {error}")))?;
-    let services = services(plan, grounds, prompt, execution.force)?;
+    let services = services(plan, grounds, prompt, execution.force);
     let root = grounds.cache.root();
     let folder = root.join("runs").join(&services.run_id);
-    let unwritable = |error: std::io::Error| {
-        Failure::new(error.to_string()).context(format!("cannot write the run's record in {}", folder.display()))
-    };
-    let record = Record::begin(&folder, &services.run_id, plan).map_err(unwritable)?;
-    let mut reporters = All(vec![reporter, Box::new(record)]);
+    let mut reporters = All(vec![reporter]);
+    match Record::begin(&folder, &services.run_id, plan) {
+        Ok(record) => reporters.0.push(Box::new(record)),
+        Err(error) => write_err(&format!("the run is not recorded: cannot write in {}: {error}\n", folder.display())),
+    }
     let ledger = Arc::new(ledger);
     let registry = grounds.registry.clone();
     let options = execution.options;
@@ -287,11 +286,16 @@ pub(super) async fn execute(
     };
     listener.abort();
     if let Some(remark) = ledger.store() {
-        crate::report::write_err(&format!("{remark}\n"));
+        write_err(&format!("{remark}\n"));
+    }
+    if let Some(problem) = services.journal.problem() {
+        write_err(&format!("the run's journal cannot be written, a crash would have left something: {problem}\n"));
     }
     services.journal.end();
     if let Some(path) = execution.trace {
-        let events = record::events(root, &services.run_id).map_err(unwritable)?;
+        let events = record::events(root, &services.run_id).map_err(|error| {
+            Failure::new(error.to_string()).context(format!("cannot read the run's record in {}", folder.display()))
+        })?;
         std::fs::write(path, timeline::trace(&timeline::spans(&events))).map_err(|error| {
             Failure::new(error.to_string()).context(format!("cannot write the trace to {}", path.display()))
         })?;

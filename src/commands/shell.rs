@@ -109,7 +109,7 @@ fn state(plan: &Plan, stored: &StoredResults, node: &Node) -> Option<Snapshot> {
 async fn in_machine(plan: &Plan, before: &Node, start: Option<Snapshot>, grounds: &Grounds) -> Outcome<i64> {
     let boot = plan.graph.nodes().find(|node| node.build == before.build && node.kind == NodeKind::Boot);
     let boot = boot.ok_or_else(|| Failure::new("the build has no machine"))?;
-    let services = services(plan, grounds, Box::new(Nobody), false)?;
+    let services = services(plan, grounds, Box::new(Nobody), false);
     let (events, mut incoming) = mpsc::channel(16);
     let ctx = NodeContext {
         node: boot.id.clone(),

@@ -365,7 +365,7 @@ async fn start(ctx: &NodeContext, config: Arc<Config>, source: SourceImage, imag
         create = create.platform(platform);
     }
     let user = spec.body.user.clone().or_else(|| source.user.clone()).unwrap_or_default();
-    ctx.services.note(&Entry::Container { name: name.clone(), at: journal::now() })?;
+    ctx.services.journal.write(&Entry::Container { name: name.clone(), at: journal::now() });
     // From here on, cancelling must not lose the container: creating is awaited in any case.
     let created = engine
         .client()
@@ -387,16 +387,8 @@ async fn start(ctx: &NodeContext, config: Arc<Config>, source: SourceImage, imag
         source,
         image_is_state: AtomicBool::new(false),
     };
-    let noted = ctx.services.note(&Entry::ContainerMade { name, id: created.id });
-    let started = match noted {
-        Ok(()) => machine
-            .engine
-            .client()
-            .start_container(&machine.container, None)
-            .await
-            .map_err(|error| explain(&error).context("starting the container")),
-        Err(failure) => Err(failure),
-    };
+    ctx.services.journal.write(&Entry::ContainerMade { name, id: created.id });
+    let started = machine.engine.client().start_container(&machine.container, None).await;
     let failure = match started {
         Ok(()) if !ctx.cancel.is_cancelled() => {
             ctx.say(format!("Container ID: {}", machine.container)).await;
@@ -404,7 +396,7 @@ async fn start(ctx: &NodeContext, config: Arc<Config>, source: SourceImage, imag
             return Ok(machine);
         }
         Ok(()) => Failure::cancelled(),
-        Err(failure) => failure,
+        Err(error) => explain(&error).context("starting the container"),
     };
     // A failure to remove is said, but it is not why the boot failed.
     if let Err(leftover) = machine.remove(ctx).await {
@@ -535,8 +527,8 @@ impl DockerMachine {
     /// Writes down that nothing of the container has to be taken away any more.
     fn settle(&self, ctx: &NodeContext) {
         // A journal that tells too much is no harm: a container that is gone cannot be removed.
-        let _ = ctx.services.note(&Entry::ContainerSettled { id: self.container.clone() });
-        let _ = ctx.services.note(&Entry::CommitSettled { container: self.container.clone() });
+        ctx.services.journal.write(&Entry::ContainerSettled { id: self.container.clone() });
+        ctx.services.journal.write(&Entry::CommitSettled { container: self.container.clone() });
     }
 
     /// Kills and removes the container with its anonymous volumes; one that is gone already is no failure.
@@ -585,7 +577,7 @@ impl DockerMachine {
         if !is_idle || self.has_mounts(&container) {
             return Ok(None);
         }
-        ctx.services.note(&Entry::Image { name: name.to_owned() })?;
+        ctx.services.journal.write(&Entry::Image { name: name.to_owned() });
         let image = ImageName::parse(name);
         let options = CommitContainerOptionsBuilder::default()
             .container(&self.container)
@@ -615,7 +607,7 @@ impl DockerMachine {
             self.inspect().await?
         };
         let config = self.image_config(container);
-        ctx.services.note(&Entry::Commit { container: self.container.clone(), at: journal::now() })?;
+        ctx.services.journal.write(&Entry::Commit { container: self.container.clone(), at: journal::now() });
         let changes = changes_with_defaults(&self.config.changes, &self.source.cmd, &self.source.entrypoint);
         let mut options = CommitContainerOptionsBuilder::default()
             .container(&self.container)

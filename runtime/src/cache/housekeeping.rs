@@ -10,8 +10,8 @@ use std::time::{Duration, SystemTime};
 use rpk_planner::key::CacheKey;
 use rpk_planner::plan::StoredState;
 
-use super::{Cache, FileDigests, StoredResult};
-use crate::docker::{LazyEngine, remove_unless_used};
+use super::{Cache, FileDigests, STATE_REPOSITORY, StoredResult};
+use crate::docker::{LazyEngine, image_names, remove_unless_used};
 use crate::failure::{Failure, Outcome};
 
 /// How many bytes the states of machines may take if nobody says otherwise.
@@ -112,6 +112,9 @@ pub async fn prune(cache: &Cache, engine: &LazyEngine, limits: Limits) -> Outcom
     } else {
         HashSet::new()
     };
+    if limits.all || limits.damaged {
+        remove_unknown_states(cache, engine).await?;
+    }
     let now = SystemTime::now();
     let (mut kept_bytes, mut gone) = (0, Vec::new());
     for entry in entries(cache) {
@@ -164,6 +167,21 @@ pub fn parse_size(text: &str) -> Option<u64> {
     };
     let digits = if shift == 0 { text } else { &text[..text.len() - 1] };
     digits.trim().parse::<u64>().ok()?.checked_mul(1 << shift)
+}
+
+/// Removes states of machines that no entry tells of: their entry could not be written, or was removed by hand.
+async fn remove_unknown_states(cache: &Cache, engine: &LazyEngine) -> Outcome<()> {
+    let Ok(engine) = engine.get().await else { return Ok(()) };
+    let entries = entries(cache);
+    let known: HashSet<&str> =
+        entries.iter().filter_map(|entry| Some(entry.result.snapshot.as_ref()?.name.as_str())).collect();
+    let prefix = cache.state_prefix();
+    for name in image_names(engine, STATE_REPOSITORY).await? {
+        if name.starts_with(&prefix) && !known.contains(name.as_str()) {
+            remove_unless_used(engine, &name).await?;
+        }
+    }
+    Ok(())
 }
 
 async fn remove(cache: &Cache, engine: &LazyEngine, entry: &Entry) -> Outcome<()> {

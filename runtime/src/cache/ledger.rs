@@ -115,6 +115,12 @@ impl Ledger {
         }
     }
 
+    /// Returns the name under which a machine's state is kept.
+    #[must_use]
+    pub fn state_name(&self, key: &CacheKey) -> String {
+        self.cache.as_ref().map_or_else(String::new, |cache| cache.state_name(key))
+    }
+
     /// Keeps what a node has made and takes note of its run. Reads files, so it must not be called where others wait.
     ///
     /// Returns a remark if the result could not be kept.

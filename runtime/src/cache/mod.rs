@@ -55,7 +55,13 @@ pub use lock::BuildLocks;
 pub use result::{Made, StoredFile, StoredResult};
 pub use template::LastRuns;
 
+use rpk_planner::key::CacheKey;
+use sha2::{Digest as _, Sha256};
+
 use crate::failure::{Failure, Outcome};
+
+/// The repository of machines' states in an engine's store.
+const STATE_REPOSITORY: &str = "rpk/cache";
 
 /// The folder of everything that outlives a run.
 #[derive(Clone, Debug)]
@@ -116,6 +122,19 @@ impl Cache {
         // Another process may have been first.
         *self = Self::at(self.root.clone())?;
         Ok(())
+    }
+
+    /// Returns the name under which an engine's store keeps the state of a machine: several caches may share one.
+    #[must_use]
+    pub fn state_name(&self, key: &CacheKey) -> String {
+        format!("{}{}", self.state_prefix(), &key.to_string()[..32])
+    }
+
+    /// Returns what the names of this cache's states begin with.
+    fn state_prefix(&self) -> String {
+        let digest = Sha256::digest(self.secret);
+        let id: String = digest[..4].iter().map(|byte| format!("{byte:02x}")).collect();
+        format!("{STATE_REPOSITORY}:{id}-")
     }
 
     /// Returns the folder.

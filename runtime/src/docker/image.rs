@@ -1,6 +1,8 @@
 //! Images as artifacts: what they are known by, and what is done with them alike.
 
-use bollard::query_parameters::RemoveImageOptionsBuilder;
+use std::collections::HashMap;
+
+use bollard::query_parameters::{ListImagesOptionsBuilder, RemoveImageOptionsBuilder};
 
 use super::{Engine, LazyEngine, explain};
 use crate::artifact::Artifact;
@@ -40,6 +42,14 @@ pub(crate) async fn identity(engine: &LazyEngine, artifact: &Artifact) -> Outcom
         found = Some(id);
     }
     Ok(found)
+}
+
+/// Lists the full names of the images of a repository.
+pub(crate) async fn image_names(engine: &Engine, repository: &str) -> Outcome<Vec<String>> {
+    let filters = HashMap::from([("reference", vec![repository])]);
+    let options = ListImagesOptionsBuilder::default().filters(&filters).build();
+    let listed = engine.client().list_images(Some(options)).await.map_err(|error| explain(&error))?;
+    Ok(listed.into_iter().flat_map(|image| image.repo_tags).collect())
 }
 
 /// Removes an image by id or name, unless it is gone or something else is made of it; tells whether it did.

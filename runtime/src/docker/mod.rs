@@ -17,7 +17,7 @@ mod transfer;
 pub(crate) use engine::stored_credentials;
 pub use engine::{Engine, ImageName, LazyEngine, PullPolicy, describe_endpoint, explain};
 pub use image::{EXPORT_BUILDER_ID, IMAGE_BUILDER_ID, TAGGED_BUILDER_ID};
-pub(crate) use image::{expect_image, identity, remove_image, remove_unless_used};
+pub(crate) use image::{expect_image, identity, image_names, remove_image, remove_unless_used};
 pub use run_command::{RunOptions, RunSpec};
 pub(crate) use terminal::shell;
 pub(crate) use transfer::{PieceWriter, read_tar, tar_stream, write_stream};

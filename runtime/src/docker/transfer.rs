@@ -97,7 +97,7 @@ pub(crate) async fn write_stream(
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     tokio::fs::create_dir_all(folder).await.map_err(failed)?;
     let temporary = tempfile::NamedTempFile::new_in(folder).map_err(failed)?;
-    ctx.services.note(&Entry::File { path: std::path::absolute(temporary.path()).map_err(failed)? })?;
+    ctx.services.journal.write(&Entry::File { path: std::path::absolute(temporary.path()).map_err(failed)? });
     let mut file = tokio::fs::File::create(temporary.path()).await.map_err(failed)?;
     loop {
         let piece = tokio::select! {
