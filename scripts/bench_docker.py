@@ -180,7 +180,7 @@ class Bench:
         return elapsed
 
     def build_with_rpk(self):
-        return self.run("rpk", [self.rpk, "apply"])
+        return self.run("rpk", [self.rpk, "apply", "-no-cache"])
 
     def build_with_packer(self):
         return self.run("packer", ["packer", "build"])

@@ -68,8 +68,8 @@ impl Budget {
         }
         let share = match purpose {
             Use::WorkedOn => return true,
-            Use::Inner => 0.045,
-            Use::Late => 0.09,
+            Use::Inner => 0.04,
+            Use::Late => 0.08,
         };
         self.spent + self.cost <= self.earned.mul_f64(share)
     }
@@ -96,7 +96,7 @@ mod tests {
     #[test]
     fn states_are_kept_as_far_as_run_time_pays_for_them() {
         assert_eq!(kept(&[0.01; 10], 0.2), [0usize; 0], "nothing to gain");
-        assert_eq!(kept(&[1.0; 10], 0.2), [5, 8, 9]);
+        assert_eq!(kept(&[1.0; 10], 0.2), [6, 8, 9]);
         assert_eq!(kept(&[60.0; 4], 0.2), [0, 1, 2, 3]);
         assert_eq!(kept(&[60.0, 0.1, 0.1], 5.0), [0], "a costly one is made once");
     }

@@ -18,10 +18,15 @@ use crate::failure::Outcome;
 
 /// Keeps a result and says what went wrong about it.
 pub(crate) async fn keep(ctx: &NodeContext, ledger: &Arc<Ledger>, node: &Node, made: Made) {
-    let (ledger, node) = (ledger.clone(), node.clone());
-    // Digesting a large file takes its time.
-    let kept = tokio::task::spawn_blocking(move || ledger.keep(&node, made)).await;
-    if let Ok(Some(remark)) = kept {
+    let remark = if ledger.key(&node.id).is_none() {
+        // Just the run is taken note of.
+        ledger.keep(node, made)
+    } else {
+        let (ledger, node) = (ledger.clone(), node.clone());
+        // Digesting a large file takes its time.
+        tokio::task::spawn_blocking(move || ledger.keep(&node, made)).await.ok().flatten()
+    };
+    if let Some(remark) = remark {
         ctx.complain(remark).await;
     }
 }
