@@ -34,7 +34,7 @@ pub(super) const FUNCTIONS: &[Function] = &[
         Ok(Value::string(&BASE64_STANDARD.encode(bytes)))
     }),
     function("fileexists", &[PATH], results::flag, exists),
-    function("fileset", &[PATH, parameter("pattern", kinds::text)], |_| Type::set(Type::String), fileset),
+    function("fileset", &[PATH, parameter("pattern", kinds::text)], || Type::set(Type::String), fileset),
     function("pathexpand", &[PATH], results::text, |arguments, host| {
         expanded(text(arguments, 0), host).map(|path| Value::string(&path)).map_err(Fault::Other)
     }),

@@ -2,60 +2,65 @@
 
 use unicode_segmentation::UnicodeSegmentation as _;
 
-use super::{
-    Fault, Function, Outcome, Type, Unknowns, Value, function, json, kinds, nullable, parameter, results, text,
-};
+use super::{Fault, Function, Outcome, Parameter, Type, Value, function, json, kinds, parameter, results, text};
 use crate::expression::convert::convert;
+use crate::expression::decimal::Decimal;
 use crate::expression::number::Number;
 use crate::expression::scope::Host;
 
 /// Widths and precisions beyond this are refused: nobody means them.
 const MAX_WIDTH: usize = 100_000;
 
+const ARGS: Parameter = parameter("args", kinds::any).nullable().unknown();
+
 pub(super) const FUNCTIONS: &[Function] = &[
     function("format", &[parameter("format", kinds::text)], results::text, |arguments, _| {
-        if !arguments.iter().all(Value::is_wholly_known) || arguments.iter().any(is_bare_null) {
+        if !arguments.iter().all(Value::is_wholly_known) {
             return Ok(Value::Unknown(Type::String));
         }
         let values: Vec<&Value> = arguments[1..].iter().collect();
         formatted(text(arguments, 0), &values).map(|text| Value::string(&text))
     })
-    .variadic(nullable("args", kinds::any))
-    .unknowns(Unknowns::Seen),
-    function("formatlist", &[parameter("format", kinds::text)], results::texts, format_list)
-        .variadic(nullable("args", kinds::any))
-        .unknowns(Unknowns::Seen),
+    .variadic(ARGS),
+    function("formatlist", &[parameter("format", kinds::text)], results::texts, format_list).variadic(ARGS),
 ];
 
-fn is_bare_null(value: &Value) -> bool {
-    matches!(value, Value::Null(Type::Dynamic))
-}
-
 fn format_list(arguments: &[Value], _: &Host<'_>) -> Outcome {
-    let unknown = || Ok(Value::Unknown(Type::list(Type::String)));
-    if arguments.iter().any(|value| !value.is_known() || is_bare_null(value)) {
-        return unknown();
-    }
     let mut length = None;
+    let mut is_open = false;
     for (index, value) in arguments.iter().enumerate().skip(1) {
-        let Some(items) = value.items() else { continue };
-        match length {
-            None => length = Some(items.len()),
-            Some(known) if known == items.len() => {}
-            Some(known) => {
-                let message = format!(
-                    "argument {index} has length {}, which is inconsistent with argument of length {known}",
-                    items.len()
-                );
+        let own = match value {
+            Value::Set(_, items) if items.len() > 1 && !value.is_wholly_known() => None,
+            Value::Unknown(Type::List(_) | Type::Set(_)) => None,
+            Value::Unknown(Type::Tuple(kinds)) => {
+                is_open = true;
+                Some(kinds.len())
+            }
+            value => match value.items() {
+                Some(items) => Some(items.len()),
+                // All else takes part in every turn.
+                None => continue,
+            },
+        };
+        match (length, own) {
+            (_, None) => is_open = true,
+            (None, Some(own)) => length = Some(own),
+            (Some(known), Some(own)) if known == own => {}
+            (Some(known), Some(own)) => {
+                let message =
+                    format!("argument {index} has length {own}, which is inconsistent with argument of length {known}");
                 return Err(Fault::Argument(index, message));
             }
         }
+    }
+    if is_open {
+        return Ok(Value::Unknown(results::texts()));
     }
     let mut results = Vec::new();
     for turn in 0..length.unwrap_or(1) {
         let values: Vec<&Value> =
             arguments[1..].iter().map(|value| value.items().map_or(value, |items| &items[turn])).collect();
-        if values.iter().all(|value| value.is_wholly_known()) && arguments[0].is_known() {
+        if values.iter().all(|value| value.is_wholly_known()) {
             results.push(Value::string(&formatted(text(arguments, 0), &values)?));
         } else {
             results.push(Value::Unknown(Type::String));
@@ -274,113 +279,5 @@ fn as_text(value: &Value) -> Result<String, String> {
     match convert(value, &Type::String) {
         Ok(Value::String(text)) => Ok(text.to_string()),
         _ => Err("a string is required".to_owned()),
-    }
-}
-
-/// A number as digits and the place of the point: `0.d1d2d3… × 10^exponent`.
-struct Decimal {
-    is_negative: bool,
-    digits: Vec<u8>,
-    exponent: i64,
-}
-
-impl Decimal {
-    fn of(number: &Number) -> Self {
-        let text = number.to_string();
-        let (is_negative, text) = match text.strip_prefix('-') {
-            Some(rest) => (true, rest),
-            None => (false, text.as_str()),
-        };
-        let (whole, fraction) = text.split_once('.').unwrap_or((text, ""));
-        let all = format!("{whole}{fraction}");
-        let leading = all.bytes().take_while(|byte| *byte == b'0').count();
-        let digits = all[leading..].trim_end_matches('0').as_bytes().to_vec();
-        let exponent = if digits.is_empty() { 0 } else { whole.len() as i64 - leading as i64 };
-        Self { is_negative, digits, exponent }
-    }
-
-    /// Rounds to that many digits, ties to even as far as the digits tell.
-    fn rounded(&self, count: i64) -> Self {
-        let keep = usize::try_from(count).unwrap_or(0);
-        let mut result = Self { is_negative: self.is_negative, digits: self.digits.clone(), exponent: self.exponent };
-        if count < 0 || keep >= self.digits.len() {
-            if count < 0 {
-                result.digits.clear();
-            }
-            return result;
-        }
-        let next = self.digits[keep];
-        let is_tie = next == b'5' && keep + 1 == self.digits.len();
-        let is_odd = keep > 0 && self.digits[keep - 1] % 2 == 1;
-        result.digits.truncate(keep);
-        if next > b'5' || next == b'5' && (!is_tie || is_odd) {
-            let mut at = keep;
-            loop {
-                if at == 0 {
-                    result.digits.insert(0, b'1');
-                    result.exponent += 1;
-                    break;
-                }
-                at -= 1;
-                if result.digits[at] < b'9' {
-                    result.digits[at] += 1;
-                    result.digits.truncate(at + 1);
-                    break;
-                }
-            }
-        }
-        while result.digits.last() == Some(&b'0') {
-            result.digits.pop();
-        }
-        if result.digits.is_empty() {
-            result.exponent = 0;
-        }
-        result
-    }
-
-    fn digit(&self, index: i64) -> char {
-        usize::try_from(index).ok().and_then(|index| self.digits.get(index)).map_or('0', |digit| char::from(*digit))
-    }
-
-    fn scientific(&self, precision: Option<usize>) -> String {
-        let rounded = precision.map_or_else(|| self.rounded(i64::MAX), |places| self.rounded(places as i64 + 1));
-        let places = precision.unwrap_or(rounded.digits.len().saturating_sub(1));
-        let mut out = String::from(rounded.digit(0));
-        if places > 0 {
-            out.push('.');
-            out.extend((1..=places).map(|index| rounded.digit(index as i64)));
-        }
-        let exponent = if rounded.digits.is_empty() { 0 } else { rounded.exponent - 1 };
-        out.push_str(&format!("e{}{:02}", if exponent < 0 { '-' } else { '+' }, exponent.abs()));
-        out
-    }
-
-    fn fixed(&self, precision: Option<usize>) -> String {
-        let rounded =
-            precision.map_or_else(|| self.rounded(i64::MAX), |places| self.rounded(self.exponent + places as i64));
-        let places = precision.map_or((rounded.digits.len() as i64 - rounded.exponent).max(0), |places| places as i64);
-        let mut out = String::new();
-        if rounded.exponent > 0 {
-            out.extend((0..rounded.exponent).map(|index| rounded.digit(index)));
-        } else {
-            out.push('0');
-        }
-        if places > 0 {
-            out.push('.');
-            out.extend((0..places).map(|index| rounded.digit(rounded.exponent + index)));
-        }
-        out
-    }
-
-    fn general(&self, precision: Option<usize>) -> String {
-        let precision = precision.map(|digits| digits.max(1));
-        let rounded = precision.map_or_else(|| self.rounded(i64::MAX), |digits| self.rounded(digits as i64));
-        let exponent = if rounded.digits.is_empty() { 0 } else { rounded.exponent - 1 };
-        let mut limit = precision.unwrap_or(6) as i64;
-        if precision.is_some() && limit > rounded.digits.len() as i64 && rounded.digits.len() as i64 >= rounded.exponent
-        {
-            limit = rounded.digits.len() as i64;
-        }
-        if exponent < -4 || exponent >= limit { rounded.scientific(None) } else { rounded.fixed(None) }
     }
 }

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 use std::sync::Arc;
 
-use super::{Function, Outcome, Type, Unknowns, Value, function, kinds, nullable, parameter, results, text};
+use super::{Function, Outcome, Type, Value, function, kinds, parameter, results, text};
 use crate::expression::number::Number;
 use crate::expression::scope::Host;
 use crate::span::Sources;
@@ -12,13 +12,17 @@ use crate::value::{Setting, Value as Written};
 
 pub(super) const FUNCTIONS: &[Function] = &[
     function("jsondecode", &[parameter("str", kinds::text)], results::dynamic, decode),
-    function("jsonencode", &[nullable("val", kinds::any)], results::text, |arguments, _| {
-        if !arguments[0].is_wholly_known() {
-            return Ok(Value::Unknown(Type::String));
-        }
-        Ok(Value::string(&encode(&arguments[0])))
-    })
-    .unknowns(Unknowns::Seen),
+    function(
+        "jsonencode",
+        &[parameter("val", kinds::any).nullable().unknown().dynamic()],
+        results::text,
+        |arguments, _| {
+            if !arguments[0].is_wholly_known() {
+                return Ok(Value::Unknown(Type::String));
+            }
+            Ok(Value::string(&encode(&arguments[0])))
+        },
+    ),
 ];
 
 /// Writes a known value.

@@ -2,7 +2,9 @@
 
 use num_bigint::BigInt;
 
-use super::{Fault, Function, Outcome, Parameter, Value, function, kinds, parameter, results, text, whole};
+use super::{
+    Fault, Function, Outcome, Parameter, Type, Value, function, kinds, parameter, results, text, typed, whole,
+};
 use crate::expression::number::Number;
 use crate::expression::scope::Host;
 
@@ -18,10 +20,13 @@ pub(super) const FUNCTIONS: &[Function] = &[
     }),
     function("max", &[], results::number, |arguments, _| best(arguments, |new, old| new > old)).variadic(NUMBERS),
     function("min", &[], results::number, |arguments, _| best(arguments, |new, old| new < old)).variadic(NUMBERS),
-    function(
+    typed(
         "parseint",
         &[parameter("number", kinds::any), parameter("base", kinds::number)],
-        results::number,
+        |arguments| match arguments[0].kind() {
+            Type::String => Ok(Type::Number),
+            other => Err(Fault::Argument(0, format!("first argument must be a string, not {other}"))),
+        },
         parseint,
     ),
     function("pow", &[NUM, parameter("power", kinds::number)], results::number, |arguments, _| {
@@ -56,10 +61,7 @@ fn best(arguments: &[Value], is_better: fn(&Number, &Number) -> bool) -> Outcome
 }
 
 /// Knows digits beyond those of other libraries: upper case after lower case from base 37 on, as Go has it.
-fn parseint(arguments: &[Value], _: &Host<'_>) -> Outcome {
-    let Some(Value::String(_)) = arguments.first() else {
-        return Err(Fault::Argument(0, "first argument must be a string".to_owned()));
-    };
+fn parseint(arguments: &[Value], _: &Type) -> Outcome {
     let base = whole(arguments, 1)?;
     if !(2..=62).contains(&base) {
         return Err(Fault::Argument(1, "base must be a whole number between 2 and 62 inclusive".to_owned()));
@@ -92,12 +94,15 @@ fn parseint(arguments: &[Value], _: &Host<'_>) -> Outcome {
 fn sum(arguments: &[Value], _: &Host<'_>) -> Outcome {
     let items = arguments.first().and_then(Value::items);
     let items = items.ok_or_else(|| Fault::Argument(0, "must be a list, a set or a tuple of numbers".to_owned()))?;
+    if !items.iter().all(Value::is_wholly_known) {
+        return Ok(Value::Unknown(Type::Number));
+    }
     if items.is_empty() {
         return Err(Fault::Argument(0, "cannot sum an empty list".to_owned()));
     }
     let mut total = Number::from(0_i64);
     for item in items {
-        let item = crate::expression::convert::convert(item, &super::Type::Number)
+        let item = crate::expression::convert::convert(item, &Type::Number)
             .map_err(|_| Fault::Argument(0, "must be a list, a set or a tuple of numbers".to_owned()))?;
         let Value::Number(number) = item else {
             return Err(Fault::Argument(0, "must not have null values".to_owned()));

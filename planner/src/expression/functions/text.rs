@@ -18,7 +18,7 @@ pub(super) const FUNCTIONS: &[Function] = &[
         Ok(Value::Bool(text(arguments, 0).ends_with(text(arguments, 1))))
     }),
     function("indent", &[parameter("spaces", kinds::number), STR], results::text, indent),
-    function("join", &[parameter("separator", kinds::text), parameter("lists", kinds::texts)], results::text, join)
+    function("join", &[parameter("separator", kinds::text)], results::text, join)
         .variadic(parameter("lists", kinds::texts)),
     function("lower", &[STR], results::text, |arguments, _| Ok(Value::string(&lower_case(text(arguments, 0))))),
     function(
@@ -70,6 +70,12 @@ fn indent(arguments: &[Value], _: &Host<'_>) -> Outcome {
 }
 
 fn join(arguments: &[Value], _: &Host<'_>) -> Outcome {
+    if arguments.len() < 2 {
+        return Err("at least one list is required".into());
+    }
+    if !arguments.iter().all(Value::is_wholly_known) {
+        return Ok(Value::Unknown(Type::String));
+    }
     let mut all = Vec::new();
     for (index, list) in arguments.iter().enumerate().skip(1) {
         all.extend(texts(list, index)?);
@@ -79,13 +85,12 @@ fn join(arguments: &[Value], _: &Host<'_>) -> Outcome {
 
 fn split(arguments: &[Value], _: &Host<'_>) -> Outcome {
     let (separator, whole) = (text(arguments, 0), text(arguments, 1));
+    // A text without characters has no part between them, and one part between separators.
     let parts: Vec<Value> = if separator.is_empty() {
         whole.chars().map(|c| Value::string(c.encode_utf8(&mut [0; 4]))).collect()
     } else {
         whole.split(separator).map(Value::string).collect()
     };
-    // An empty text has one part, which is empty.
-    let parts = if whole.is_empty() { vec![Value::string("")] } else { parts };
     Ok(Value::list(Type::String, parts))
 }
 

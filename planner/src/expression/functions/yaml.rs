@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use saphyr_parser::{Event, Parser, ScalarStyle, Tag};
 
-use super::{Function, Type, Unknowns, Value, function, json, kinds, nullable, parameter, results, text};
+use super::{Function, Type, Value, function, json, kinds, parameter, results, text};
 use crate::expression::number::Number;
 use crate::expression::scope::Host;
 
@@ -19,13 +19,17 @@ pub(super) const FUNCTIONS: &[Function] = &[
     function("yamldecode", &[parameter("src", kinds::text)], results::dynamic, |arguments, _: &Host<'_>| {
         decode(text(arguments, 0)).map_err(Into::into)
     }),
-    function("yamlencode", &[nullable("value", kinds::any)], results::text, |arguments, _| {
-        if !arguments[0].is_wholly_known() {
-            return Ok(Value::Unknown(Type::String));
-        }
-        Ok(Value::string(&encode(&arguments[0])))
-    })
-    .unknowns(Unknowns::Seen),
+    function(
+        "yamlencode",
+        &[parameter("value", kinds::any).nullable().unknown().dynamic()],
+        results::text,
+        |arguments, _| {
+            if !arguments[0].is_wholly_known() {
+                return Ok(Value::Unknown(Type::String));
+            }
+            Ok(Value::string(&encode(&arguments[0])))
+        },
+    ),
 ];
 
 fn decode(text: &str) -> Result<Value, String> {
