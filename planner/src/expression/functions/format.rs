@@ -151,7 +151,6 @@ fn parse(text: &str, next: usize) -> Option<(Verb, usize)> {
         }
         at += 1;
     }
-    index(&mut at, &mut verb)?;
     if bytes.get(at).is_some_and(u8::is_ascii_digit) {
         verb.width = Some(number(&mut at)?);
     }
@@ -167,21 +166,18 @@ fn parse(text: &str, next: usize) -> Option<(Verb, usize)> {
 impl Verb {
     fn print(&self, value: &Value) -> Result<String, String> {
         let body = match self.mode {
-            'v' if self.hash => return Ok(self.padded(json::encode(value), false)),
             'v' => match value {
-                Value::String(text) => self.cut(text),
-                Value::Number(number) => return Ok(self.number(number, 'g')),
-                Value::Bool(flag) => flag.to_string(),
-                Value::Null(_) => "null".to_owned(),
-                other => json::encode(other),
+                Value::String(text) if !self.hash => text.to_string(),
+                Value::Number(number) if !self.hash => plain(number),
+                other => json::encode(other)?,
             },
             _ if value.is_null() => {
                 return Err("unsupported value for the verb: null value cannot be formatted".to_owned());
             }
             's' => self.cut(&as_text(value)?),
-            'q' => json::encode(&Value::string(&self.cut(&as_text(value)?))),
+            'q' => json::encode(&Value::string(&self.cut(&as_text(value)?)))?,
             't' => match convert(value, &Type::Bool) {
-                Ok(Value::Bool(flag)) => flag.to_string(),
+                Ok(Value::Bool(flag)) => return Ok(flag.to_string()),
                 _ => return Err("a bool is required".to_owned()),
             },
             mode => {
@@ -199,8 +195,8 @@ impl Verb {
 
     fn cut(&self, text: &str) -> String {
         match self.precision {
-            Some(limit) => text.graphemes(true).take(limit).collect(),
-            None => text.to_owned(),
+            Some(limit) if limit > 0 => text.graphemes(true).take(limit).collect(),
+            _ => text.to_owned(),
         }
     }
 
@@ -239,7 +235,13 @@ impl Verb {
 
     fn number(&self, number: &Number, mode: char) -> String {
         if number.is_infinite() {
-            return self.padded(self.signed(number.is_negative(), "Inf".to_owned()), false);
+            let sign = match () {
+                () if number.is_negative() => "-",
+                () if self.space => " ",
+                () => "+",
+            };
+            let spaces = Self { zero: false, ..*self };
+            return spaces.padded(format!("{sign}Inf"), false);
         }
         let decimal = Decimal::of(number);
         let digits = match mode {
@@ -273,6 +275,15 @@ impl Verb {
         let filler = if self.zero { "0" } else { " " };
         filler.repeat(missing) + &body
     }
+}
+
+/// A number as `%v` shows it: as many digits as it has, and no sign but a minus.
+fn plain(number: &Number) -> String {
+    if number.is_infinite() {
+        return number.to_string();
+    }
+    let decimal = Decimal::of(number);
+    format!("{}{}", if decimal.is_negative { "-" } else { "" }, decimal.general(None))
 }
 
 fn as_text(value: &Value) -> Result<String, String> {

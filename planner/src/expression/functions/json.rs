@@ -20,16 +20,25 @@ pub(super) const FUNCTIONS: &[Function] = &[
             if !arguments[0].is_wholly_known() {
                 return Ok(Value::Unknown(Type::String));
             }
-            Ok(Value::string(&encode(&arguments[0])))
+            Ok(Value::string(&encode(&arguments[0])?))
         },
     ),
 ];
 
-/// Writes a known value.
-pub(super) fn encode(value: &Value) -> String {
+/// Writes a known value. Infinity cannot be written.
+pub(super) fn encode(value: &Value) -> Result<String, String> {
     let mut out = String::new();
     write_value(value, &mut out);
-    out
+    if has_infinity(value) { Err("cannot serialize infinity as JSON".to_owned()) } else { Ok(out) }
+}
+
+fn has_infinity(value: &Value) -> bool {
+    match (value, value.items(), value.members()) {
+        (Value::Number(number), ..) => number.is_infinite(),
+        (_, Some(items), _) => items.iter().any(has_infinity),
+        (_, _, Some(members)) => members.values().any(has_infinity),
+        _ => false,
+    }
 }
 
 fn write_value(value: &Value, out: &mut String) {
@@ -72,6 +81,8 @@ fn write_text(text: &str, out: &mut String) {
             '\n' => out.push_str("\\n"),
             '\r' => out.push_str("\\r"),
             '\t' => out.push_str("\\t"),
+            '\u{8}' => out.push_str("\\b"),
+            '\u{c}' => out.push_str("\\f"),
             c if u32::from(c) < 0x20 || matches!(c, '<' | '>' | '&' | '\u{2028}' | '\u{2029}') => {
                 let _ = write!(out, "\\u{:04x}", u32::from(c));
             }
@@ -83,7 +94,7 @@ fn write_text(text: &str, out: &mut String) {
 
 fn decode(arguments: &[Value], _: &Host<'_>) -> Outcome {
     let mut sources = Sources::default();
-    let file = sources.add("JSON", text(arguments, 0));
+    let file = sources.add("JSON", &without_exponents(text(arguments, 0)));
     match read_with(&sources, file, Duplicates::Kept) {
         Ok(setting) => Ok(value_of(&setting, text(arguments, 0))),
         Err(problems) => {
@@ -91,6 +102,30 @@ fn decode(arguments: &[Value], _: &Host<'_>) -> Outcome {
             Err(problem.map_or_else(|| "not JSON".to_owned(), |problem| problem.message.clone()).into())
         }
     }
+}
+
+/// Makes all exponents zero, for a reader that knows doubles only. No place in the text changes, so that the numbers
+/// can be read from the text itself.
+fn without_exponents(text: &str) -> String {
+    let mut is_in_text = false;
+    let mut is_escaped = false;
+    let mut is_in_exponent = false;
+    let mut last = ' ';
+    text.chars()
+        .map(|c| {
+            let was_escaped = std::mem::take(&mut is_escaped);
+            match c {
+                '"' if !was_escaped => is_in_text = !is_in_text,
+                '\\' if is_in_text => is_escaped = !was_escaped,
+                _ => {}
+            }
+            let starts = matches!(c, 'e' | 'E') && last.is_ascii_digit();
+            is_in_exponent =
+                !is_in_text && (starts || is_in_exponent && (c.is_ascii_digit() || matches!(c, '+' | '-')));
+            last = c;
+            if is_in_exponent && c.is_ascii_digit() { '0' } else { c }
+        })
+        .collect()
 }
 
 fn value_of(setting: &Setting, source: &str) -> Value {

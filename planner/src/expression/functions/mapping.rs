@@ -111,8 +111,13 @@ fn merge_kind(arguments: &[Value]) -> Result<Type, Fault> {
 
 fn merge(arguments: &[Value], kind: &Type) -> Outcome {
     let mut merged: BTreeMap<Arc<str>, Value> = BTreeMap::new();
-    for members in arguments.iter().filter_map(Value::members) {
-        merged.extend(members.iter().map(|(key, value)| (key.clone(), value.clone())));
+    for (index, value) in arguments.iter().enumerate() {
+        match value.members() {
+            Some(members) => merged.extend(members.iter().map(|(key, value)| (key.clone(), value.clone()))),
+            None if value.is_null() || value.items().is_some_and(<[Value]>::is_empty) => {}
+            // Types were checked up to the first argument that has none.
+            None => return Err(Fault::Argument(index, "arguments must be maps or objects".to_owned())),
+        }
     }
     Ok(match kind {
         Type::Map(element) => Value::Map(element.as_ref().clone(), Arc::new(merged)),

@@ -3,25 +3,29 @@
 //! | file | family |
 //! | --- | --- |
 //! | `text.rs` | texts |
-//! | `numeric.rs` | numbers |
+//! | `numeric.rs`, `double.rs` | numbers |
 //! | `collection.rs`, `mapping.rs`, `set.rs` | lists, maps, sets |
 //! | `format.rs` | `format` and `formatlist` |
 //! | `regex.rs`, `re2.rs` | regular expressions, and their syntax |
-//! | `time.rs` | dates and times |
-//! | `encoding.rs`, `json.rs`, `yaml.rs`, `csv.rs` | other notations |
+//! | `time.rs`, `calendar.rs` | dates and times, and the days of the calendar |
+//! | `encoding.rs`, `charset.rs`, `json.rs`, `yaml.rs`, `yaml_text.rs`, `csv.rs` | other notations |
 //! | `crypto.rs` | digests, random ids, secrets |
 //! | `network.rs` | addresses of networks |
-//! | `files.rs` | paths and files |
+//! | `files.rs`, `glob.rs` | paths and files, and patterns for them |
 //!
 //! Each file has a table of its functions; a function is one row. `can`, `convert`, `templatefile` and `try` take
 //! their arguments unevaluated and are the evaluator's.
 
+mod calendar;
+mod charset;
 mod collection;
 mod crypto;
 mod csv;
+mod double;
 mod encoding;
 mod files;
 mod format;
+mod glob;
 mod json;
 mod mapping;
 mod network;
@@ -32,6 +36,7 @@ mod set;
 mod text;
 mod time;
 mod yaml;
+mod yaml_text;
 
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
@@ -233,7 +238,7 @@ mod results {
 }
 
 static TABLE: LazyLock<BTreeMap<&'static str, &'static Function>> = LazyLock::new(|| {
-    let families: [&'static [Function]; 14] = [
+    let families: [&'static [Function]; 15] = [
         text::FUNCTIONS,
         numeric::FUNCTIONS,
         collection::FUNCTIONS,
@@ -243,6 +248,7 @@ static TABLE: LazyLock<BTreeMap<&'static str, &'static Function>> = LazyLock::ne
         regex::FUNCTIONS,
         time::FUNCTIONS,
         encoding::FUNCTIONS,
+        charset::FUNCTIONS,
         json::FUNCTIONS,
         yaml::FUNCTIONS,
         crypto::FUNCTIONS,

@@ -2,6 +2,7 @@
 
 use num_bigint::BigInt;
 
+use super::double;
 use super::{
     Fault, Function, Outcome, Parameter, Type, Value, function, kinds, parameter, results, text, typed, whole,
 };
@@ -16,7 +17,7 @@ pub(super) const FUNCTIONS: &[Function] = &[
     function("ceil", &[NUM], results::number, |arguments, _| Ok(Value::Number(number(arguments, 0)?.ceil()))),
     function("floor", &[NUM], results::number, |arguments, _| Ok(Value::Number(number(arguments, 0)?.floor()))),
     function("log", &[NUM, parameter("base", kinds::number)], results::number, |arguments, _| {
-        double(number(arguments, 0)?.to_f64().ln() / number(arguments, 1)?.to_f64().ln())
+        shown(double::log(double_of(arguments, 0)?) / double::log(double_of(arguments, 1)?))
     }),
     function("max", &[], results::number, |arguments, _| best(arguments, |new, old| new > old)).variadic(NUMBERS),
     function("min", &[], results::number, |arguments, _| best(arguments, |new, old| new < old)).variadic(NUMBERS),
@@ -30,7 +31,7 @@ pub(super) const FUNCTIONS: &[Function] = &[
         parseint,
     ),
     function("pow", &[NUM, parameter("power", kinds::number)], results::number, |arguments, _| {
-        double(number(arguments, 0)?.to_f64().powf(number(arguments, 1)?.to_f64()))
+        shown(double::pow(double_of(arguments, 0)?, double_of(arguments, 1)?))
     }),
     function("signum", &[NUM], results::number, |arguments, _| Ok(Value::number(whole(arguments, 0)?.signum()))),
     function("sum", &[parameter("list", kinds::any)], results::number, sum),
@@ -43,10 +44,19 @@ fn number(arguments: &[Value], index: usize) -> Result<&Number, Fault> {
     }
 }
 
+/// Takes a number as a double. Only infinity itself becomes one.
+fn double_of(arguments: &[Value], index: usize) -> Result<f64, Fault> {
+    let number = number(arguments, index)?;
+    let double = number.to_f64();
+    if double.is_infinite() && !number.is_infinite() {
+        return Err(Fault::Argument(index, "value must be between the bounds of doubles".to_owned()));
+    }
+    Ok(double)
+}
+
 /// Takes the result of a computation with doubles: as many digits as a double has.
-fn double(value: f64) -> Outcome {
-    let number = if value.is_finite() { Number::parse(&format!("{value}")) } else { Number::from_f64(value) };
-    number.map(Value::Number).ok_or_else(|| "the result is not a number".into())
+fn shown(value: f64) -> Outcome {
+    Number::from_double(value).map(Value::Number).ok_or_else(|| "the result is not a number".into())
 }
 
 fn best(arguments: &[Value], is_better: fn(&Number, &Number) -> bool) -> Outcome {

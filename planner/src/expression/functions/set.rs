@@ -12,22 +12,14 @@ const MAX_ROWS: usize = 1 << 20;
 
 pub(super) const FUNCTIONS: &[Function] = &[
     typed("setintersection", &[FIRST], common_kind, |arguments, kind| {
-        let (element, sets) = converted(arguments, kind)?;
-        if !sets.iter().all(Value::is_wholly_known) {
-            return Ok(Value::Unknown(kind.clone()));
-        }
-        let mut sets = sets.iter().map(|set| set.items().unwrap_or_default());
-        let mut all = sets.next().unwrap_or_default().to_vec();
-        for other in sets {
+        combine(arguments, kind, false, |all, other| {
             all.retain(|item| other.iter().any(|other| other.equals(item) == Value::Bool(true)));
-        }
-        Ok(Value::set(element, all))
+        })
     })
     .variadic(OTHERS),
     typed("setproduct", &[], product_kind, product).variadic(parameter("sets", kinds::any).unknown()),
     typed("setunion", &[FIRST], common_kind, |arguments, kind| {
-        let (element, sets) = converted(arguments, kind)?;
-        Ok(Value::set(element, sets.iter().filter_map(Value::items).flatten().cloned()))
+        combine(arguments, kind, true, |all, other| all.extend(other.iter().cloned()))
     })
     .variadic(OTHERS),
 ];
@@ -48,21 +40,23 @@ fn common_kind(arguments: &[Value]) -> Result<Type, Fault> {
     unify(&elements).map(Type::set).ok_or_else(|| "given sets must all have compatible element types".into())
 }
 
-/// Brings the sets to one type; returns that of their elements too.
-fn converted(arguments: &[Value], kind: &Type) -> Result<(Type, Vec<Value>), Fault> {
-    let mut sets = Vec::new();
+/// Brings the sets to one type and joins them, one after the other.
+fn combine(arguments: &[Value], kind: &Type, takes_unknowns: bool, join: fn(&mut Vec<Value>, &[Value])) -> Outcome {
+    let mut result: Option<(Type, Vec<Value>)> = None;
     for (index, argument) in arguments.iter().enumerate() {
-        sets.push(convert(argument, kind).map_err(|error| Fault::Argument(index, error.to_string()))?);
+        let set = convert(argument, kind).map_err(|error| Fault::Argument(index, error.to_string()))?;
+        if !takes_unknowns && !set.is_wholly_known() {
+            return Ok(Value::Unknown(kind.clone()));
+        }
+        let Value::Set(element, items) = set else { return Ok(Value::Unknown(kind.clone())) };
+        match &mut result {
+            None => result = Some((element, items.to_vec())),
+            Some((first, all)) if *first == element => join(all, &items),
+            Some(_) => return Err("given sets must all have compatible element types".into()),
+        }
     }
-    let first = sets.first().map_or(Type::Dynamic, Value::kind);
-    if sets.iter().any(|set| set.kind() != first) {
-        return Err("given sets must all have compatible element types".into());
-    }
-    let element = match first {
-        Type::Set(element) => element.as_ref().clone(),
-        _ => Type::Dynamic,
-    };
-    Ok((element, sets))
+    let (element, all) = result.unwrap_or((Type::Dynamic, Vec::new()));
+    Ok(Value::set(element, all))
 }
 
 fn product_kind(arguments: &[Value]) -> Result<Type, Fault> {

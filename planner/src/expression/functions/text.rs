@@ -61,12 +61,15 @@ pub(super) const FUNCTIONS: &[Function] = &[
 ];
 
 fn indent(arguments: &[Value], _: &Host<'_>) -> Outcome {
-    let spaces = usize::try_from(whole(arguments, 0)?)
-        .ok()
-        .filter(|spaces| *spaces <= 1 << 20)
-        .ok_or_else(|| Fault::Argument(0, "must be a small number that is not negative".to_owned()))?;
-    let joint = format!("\n{}", " ".repeat(spaces));
-    Ok(Value::string(&text(arguments, 1).replace('\n', &joint)))
+    let spaces = whole(arguments, 0)?;
+    let small = usize::try_from(spaces).ok().filter(|spaces| *spaces <= 1 << 20);
+    let text = text(arguments, 1);
+    match small {
+        // Where nothing is indented, any number will do.
+        _ if spaces >= 0 && !text.contains('\n') => Ok(arguments[1].clone()),
+        Some(spaces) => Ok(Value::string(&text.replace('\n', &format!("\n{}", " ".repeat(spaces))))),
+        None => Err(Fault::Argument(0, "must be a small number that is not negative".to_owned())),
+    }
 }
 
 fn join(arguments: &[Value], _: &Host<'_>) -> Outcome {
@@ -98,17 +101,14 @@ fn substr(arguments: &[Value], _: &Host<'_>) -> Outcome {
     let graphemes: Vec<&str> = text(arguments, 0).graphemes(true).collect();
     let count = i64::try_from(graphemes.len()).unwrap_or(i64::MAX);
     let (offset, length) = (whole(arguments, 1)?, whole(arguments, 2)?);
-    let start = if offset < 0 { offset.saturating_add(count) } else { offset };
-    if start < 0 {
-        // Packer counts the missing part as none: nothing is left of the start but the start itself.
-        return Ok(Value::string(&take(&graphemes, 0, length)));
+    if offset >= 0 && length == 0 {
+        return Ok(Value::string(""));
     }
-    Ok(Value::string(&take(&graphemes, usize::try_from(start).unwrap_or(usize::MAX), length)))
-}
-
-fn take(graphemes: &[&str], start: usize, length: i64) -> String {
-    let limit = usize::try_from(length).unwrap_or(usize::MAX);
-    graphemes.iter().skip(start).take(limit).copied().collect()
+    let start = if offset < 0 { offset.saturating_add(count) } else { offset };
+    // What lies before the text is not there; counted from the end, a length of none is one without limit.
+    let start = usize::try_from(start.max(0)).unwrap_or(usize::MAX);
+    let limit = usize::try_from(length).ok().filter(|limit| *limit > 0).unwrap_or(usize::MAX);
+    Ok(Value::string(&graphemes.iter().skip(start).take(limit).copied().collect::<String>()))
 }
 
 fn title(arguments: &[Value], _: &Host<'_>) -> Outcome {
@@ -116,11 +116,51 @@ fn title(arguments: &[Value], _: &Host<'_>) -> Outcome {
     let mut starts = true;
     for c in text(arguments, 0).chars() {
         if starts {
-            out.push_str(&upper_case(c.encode_utf8(&mut [0; 4])))
+            out.push_str(&title_case(c))
         } else {
             out.push(c)
         }
-        starts = !(c.is_alphanumeric() || c == '_');
+        starts = if c.is_ascii() { !(c.is_ascii_alphanumeric() || c == '_') } else { c.is_whitespace() };
     }
     Ok(Value::string(&out))
+}
+
+/// The form of a letter at the start of a word; it is another one than the capital for letters that are two in one.
+fn title_case(c: char) -> String {
+    let code = u32::from(c);
+    let title = match code {
+        0x1c4..=0x1cc => 0x1c5 + (code - 0x1c4) / 3 * 3,
+        0x1f1..=0x1f3 => 0x1f2,
+        // Georgian has capitals, but not at the start of words.
+        0x10d0..=0x10fa | 0x10fd..=0x10ff => code,
+        _ => return upper_case(c.encode_utf8(&mut [0; 4])),
+    };
+    char::from_u32(title).unwrap_or(c).to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::expression::functions::tests::call;
+    use crate::expression::value::Value;
+
+    fn text(name: &str, arguments: &[Value]) -> String {
+        let value = call(name, arguments).expect("is a call");
+        value.as_text().expect("is a text").to_owned()
+    }
+
+    #[test]
+    fn words_begin_after_blanks_and_ascii_signs() {
+        let title = |words: &str| text("title", &[Value::string(words)]);
+        assert_eq!(title("it's a-b a_b 1ab"), "It'S A-B A_b 1ab");
+        assert_eq!(title("à\u{301}b é·a"), "À\u{301}b É·a");
+        assert_eq!(title("ǆ ǅ Ǆ ა"), "ǅ ǅ ǅ ა");
+    }
+
+    #[test]
+    fn a_length_of_none_counts_only_from_the_start() {
+        let part = |offset: i64, length: i64| {
+            text("substr", &[Value::string("abcd"), Value::number(offset), Value::number(length)])
+        };
+        assert_eq!([part(1, 0), part(-3, 0), part(-3, 1), part(-9, 2), part(1, -1)], ["", "bcd", "b", "ab", "bcd"]);
+    }
 }
