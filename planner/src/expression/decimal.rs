@@ -46,7 +46,7 @@ impl Decimal {
             let mut at = keep;
             loop {
                 if at == 0 {
-                    result.digits.insert(0, b'1');
+                    result.digits = vec![b'1'];
                     result.exponent += 1;
                     break;
                 }
@@ -107,12 +107,28 @@ impl Decimal {
     pub(super) fn general(&self, precision: Option<usize>) -> String {
         let precision = precision.map(|digits| digits.max(1));
         let rounded = precision.map_or_else(|| self.rounded(i64::MAX), |digits| self.rounded(digits as i64));
-        let exponent = if rounded.digits.is_empty() { 0 } else { rounded.exponent - 1 };
+        let exponent = rounded.exponent - 1;
         let mut limit = precision.unwrap_or(6) as i64;
         if precision.is_some() && limit > rounded.digits.len() as i64 && rounded.digits.len() as i64 >= rounded.exponent
         {
             limit = rounded.digits.len() as i64;
         }
         if exponent < -4 || exponent >= limit { rounded.scientific(None) } else { rounded.fixed(None) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn digits_are_rounded_and_placed_as_go_does() {
+        let decimal = |text: &str| Decimal::of(&Number::parse(text).expect("is a number"));
+        assert_eq!(decimal("97.58").general(Some(0)), "1e+02");
+        assert_eq!(decimal("0").general(Some(2)), "0");
+        assert_eq!(decimal("1000000").general(None), "1e+06");
+        assert_eq!(decimal("0.00001234").general(Some(3)), "1.23e-05");
+        assert_eq!(decimal("999.5").fixed(Some(0)), "1000");
+        assert_eq!(decimal("2.5").scientific(Some(0)), "2e+00");
     }
 }

@@ -257,7 +257,7 @@ mod tests {
         assert_eq!(read("us-ascii", &[0xe9]), None);
         assert_eq!(encoded("UTF-16", "a"), Some(vec![0xfe, 0xff, 0, b'a']));
         assert_eq!(read("UTF-16", &[0xff, 0xfe, b'a', 0]).as_deref(), Some("a"));
-        assert_eq!(read("UTF-16LE", &[b'a']), None);
+        assert_eq!(read("UTF-16LE", b"a"), None);
         assert_eq!(encoded("HZ-GB-2312", "a~中b"), Some(b"a~~~{VP~}b".to_vec()));
         assert_eq!(read("HZ-GB-2312", b"a~~~{VP~}b").as_deref(), Some("a~中b"));
         assert_eq!(encoded("HZ-GB-2312", "€"), None);

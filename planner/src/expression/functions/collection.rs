@@ -1,7 +1,6 @@
 //! Functions of lists and tuples.
 
-use unicode_segmentation::UnicodeSegmentation as _;
-
+use super::text::graphemes;
 use super::{
     Fault, Function, Outcome, Parameter, Type, Value, function, items, kinds, parameter, results, typed, whole,
 };
@@ -99,7 +98,8 @@ fn coalesce_kind(arguments: &[Value]) -> Result<Type, Fault> {
 
 fn coalesce(arguments: &[Value], kind: &Type) -> Outcome {
     for value in arguments {
-        let converted = convert(value, kind).map_err(|error| error.to_string())?;
+        // What cannot be brought to the common type counts as none.
+        let Ok(converted) = convert(value, kind) else { continue };
         if !converted.is_known() {
             return Ok(Value::Unknown(kind.clone()));
         }
@@ -290,7 +290,7 @@ fn length(arguments: &[Value], _: &Host<'_>) -> Outcome {
         return Ok(Value::Unknown(Type::Number));
     }
     let count = match (value, value.items(), value.members()) {
-        (Value::String(text), ..) => text.graphemes(true).count(),
+        (Value::String(text), ..) => graphemes(text).len(),
         (_, Some(items), _) => items.len(),
         (_, _, Some(members)) => members.len(),
         (Value::Unknown(Type::Tuple(kinds)), ..) => kinds.len(),

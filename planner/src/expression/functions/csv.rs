@@ -59,7 +59,7 @@ impl Lines<'_> {
 fn record(lines: &mut Lines<'_>) -> Result<Option<Vec<String>>, String> {
     let line = loop {
         match lines.next() {
-            Some(line) if line == "\n" => {}
+            Some(line) if matches!(line.as_str(), "" | "\n") => {}
             Some(line) => break line,
             None => return Ok(None),
         }
@@ -128,7 +128,7 @@ mod tests {
         for (text, expected) in [
             ("a,b\r\n\r\n1,2\r", vec![vec!["a", "b"], vec!["1", "2"]]),
             ("\"x,\"\"y\"\"\",\"1\r\n2\"\n", vec![vec!["x,\"y\"", "1\n2"]]),
-            ("a\rb", vec![vec!["a\rb"]]),
+            ("a\rb\n\r", vec![vec!["a\rb"]]),
             (",\n\"\",", vec![vec!["", ""], vec!["", ""]]),
             ("\u{feff}a, b", vec![vec!["\u{feff}a", " b"]]),
         ] {

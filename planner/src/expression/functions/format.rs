@@ -1,7 +1,8 @@
 //! `format` and `formatlist`: values in texts by verbs, as cty has them.
 
-use unicode_segmentation::UnicodeSegmentation as _;
+use num_bigint::BigInt;
 
+use super::text::graphemes;
 use super::{Fault, Function, Outcome, Parameter, Type, Value, function, json, kinds, parameter, results, text};
 use crate::expression::convert::convert;
 use crate::expression::decimal::Decimal;
@@ -134,6 +135,7 @@ fn parse(text: &str, next: usize) -> Option<(Verb, usize)> {
     let index = |at: &mut usize, verb: &mut Verb| -> Option<()> {
         if bytes.get(*at) == Some(&b'[') {
             *at += 1;
+            (bytes.get(*at) != Some(&b'0')).then_some(())?;
             verb.argument = number(at)?.checked_sub(1)?;
             (bytes.get(*at) == Some(&b']')).then_some(())?;
             *at += 1;
@@ -190,22 +192,18 @@ impl Verb {
                 return Ok(self.number(&number, mode));
             }
         };
-        Ok(self.padded(body, false))
+        Ok(self.padded(body))
     }
 
     fn cut(&self, text: &str) -> String {
         match self.precision {
-            Some(limit) if limit > 0 => text.graphemes(true).take(limit).collect(),
+            Some(limit) if limit > 0 => graphemes(text).into_iter().take(limit).collect(),
             _ => text.to_owned(),
         }
     }
 
     fn integer(&self, number: &Number) -> Result<String, String> {
-        let whole = if self.mode == 'd' {
-            number.to_integer().ok_or("an integer is required")?
-        } else {
-            number.truncated().to_integer().ok_or("an integer is required")?
-        };
+        let whole = number.to_integer().ok_or("an integer is required")?;
         let (radix, is_upper) = match self.mode {
             'b' => (2, false),
             'o' => (8, false),
@@ -213,24 +211,29 @@ impl Verb {
             'X' => (16, true),
             _ => (10, false),
         };
+        if whole == BigInt::ZERO && self.precision == Some(0) {
+            return Ok(String::new());
+        }
         let mut digits = whole.magnitude().to_str_radix(radix);
         if is_upper {
             digits = digits.to_uppercase();
         }
-        if let Some(precision) = self.precision {
-            digits = format!("{digits:0>precision$}");
-        }
-        if self.hash {
-            let prefix = match self.mode {
-                'b' => "0b",
-                'o' => "0",
-                'x' => "0x",
-                'X' => "0X",
-                _ => "",
-            };
-            digits.insert_str(0, prefix);
-        }
-        Ok(self.padded(self.signed(number.is_negative(), digits), true))
+        let prefix = match self.mode {
+            'b' => "0b",
+            'o' => "0",
+            'x' => "0x",
+            'X' => "0X",
+            _ => "",
+        };
+        let prefix = self.signed(number.is_negative(), (if self.hash { prefix } else { "" }).to_owned());
+        // A precision is a number of digits; without one, zeros may fill the width.
+        let places = match (self.precision, self.width) {
+            (Some(precision), _) => precision,
+            (None, Some(width)) if self.zero && !self.minus => width.saturating_sub(prefix.len()),
+            _ => 0,
+        };
+        let spaces = Self { zero: false, ..*self };
+        Ok(spaces.padded(format!("{prefix}{digits:0>places$}")))
     }
 
     fn number(&self, number: &Number, mode: char) -> String {
@@ -241,7 +244,7 @@ impl Verb {
                 () => "+",
             };
             let spaces = Self { zero: false, ..*self };
-            return spaces.padded(format!("{sign}Inf"), false);
+            return spaces.padded(format!("{sign}Inf"));
         }
         let decimal = Decimal::of(number);
         let digits = match mode {
@@ -250,7 +253,12 @@ impl Verb {
             _ => decimal.general(self.precision),
         };
         let digits = if mode.is_uppercase() { digits.to_uppercase() } else { digits };
-        self.padded(self.signed(decimal.is_negative, digits), true)
+        let body = self.signed(decimal.is_negative, digits);
+        let Some(width) = self.width.filter(|_| self.zero) else { return self.padded(body) };
+        // Zeros go between sign and digits, even if the number was to stand at the left.
+        let sign = usize::from(body.starts_with(['-', '+', ' ']));
+        let places = width.saturating_sub(sign);
+        format!("{}{:0>places$}", &body[..sign], &body[sign..])
     }
 
     fn signed(&self, is_negative: bool, digits: String) -> String {
@@ -262,18 +270,10 @@ impl Verb {
         }
     }
 
-    fn padded(&self, body: String, is_number: bool) -> String {
-        let Some(width) = self.width else { return body };
-        let missing = width.saturating_sub(body.graphemes(true).count());
-        if self.minus {
-            return body + &" ".repeat(missing);
-        }
-        if self.zero && is_number {
-            let sign = usize::from(body.starts_with(['-', '+', ' ']));
-            return format!("{}{}{}", &body[..sign], "0".repeat(missing), &body[sign..]);
-        }
-        let filler = if self.zero { "0" } else { " " };
-        filler.repeat(missing) + &body
+    fn padded(&self, body: String) -> String {
+        let missing = self.width.unwrap_or(0).saturating_sub(graphemes(&body).len());
+        let filler = (if self.zero { "0" } else { " " }).repeat(missing);
+        if self.minus { body + &filler } else { filler + &body }
     }
 }
 
@@ -290,5 +290,47 @@ fn as_text(value: &Value) -> Result<String, String> {
     match convert(value, &Type::String) {
         Ok(Value::String(text)) => Ok(text.to_string()),
         _ => Err("a string is required".to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn text(format: &str, value: Value) -> String {
+        formatted(format, &[&value]).unwrap_or_else(|fault| panic!("{format}: {fault:?}"))
+    }
+
+    #[test]
+    fn numbers_fill_their_width_as_in_go() {
+        let number = |text: &str| Value::Number(Number::parse(text).expect("is a number"));
+        for (format, value, expected) in [
+            ("%#012b", "5", "0b0000000101"),
+            ("%05.2x", "255", "   ff"),
+            ("%-05d|", "-7", "-7   |"),
+            ("%.0d", "0", ""),
+            ("%#.x", "0", ""),
+            ("%-05.f", "1.02", "00001"),
+            ("%08.2f", "-1.5", "-0001.50"),
+            ("%5v", "Inf", " +Inf"),
+            ("%+e", "Inf", "+Inf"),
+            ("% 06g", "Inf", "   Inf"),
+            ("%.0v", "123456", "123456"),
+            ("%10.3v", "1000000", "     1e+06"),
+        ] {
+            assert_eq!(text(format, number(value)), expected, "{format} {value}");
+        }
+    }
+
+    #[test]
+    fn texts_are_filled_too() {
+        assert_eq!(text("%-05s|", Value::string("ab")), "ab000|");
+        assert_eq!(text("%.0s", Value::string("ab")), "ab");
+        assert_eq!(text("%.1q", Value::string("ab")), "\"a\"");
+        assert_eq!(text("%9t", Value::Bool(true)), "true");
+        for format in ["%[1]5d", "%[01]d", "%c", "%"] {
+            assert!(formatted(format, &[&Value::number(1_i64)]).is_err(), "{format}");
+        }
+        assert!(formatted("%x", &[&Value::string("1.5")]).is_err());
     }
 }

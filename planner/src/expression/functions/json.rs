@@ -1,9 +1,11 @@
 //! JSON, as Go writes it.
 
+use std::collections::HashMap;
 use std::fmt::Write as _;
 use std::sync::Arc;
 
 use super::{Function, Outcome, Type, Value, function, kinds, parameter, results, text};
+use crate::expression::convert::convert;
 use crate::expression::number::Number;
 use crate::expression::scope::Host;
 use crate::span::Sources;
@@ -94,9 +96,9 @@ fn write_text(text: &str, out: &mut String) {
 
 fn decode(arguments: &[Value], _: &Host<'_>) -> Outcome {
     let mut sources = Sources::default();
-    let file = sources.add("JSON", &without_exponents(text(arguments, 0)));
+    let file = sources.add("JSON", without_exponents(text(arguments, 0)));
     match read_with(&sources, file, Duplicates::Kept) {
-        Ok(setting) => Ok(value_of(&setting, text(arguments, 0))),
+        Ok(setting) => Ok(value_of(&setting, text(arguments, 0))?),
         Err(problems) => {
             let problem = problems.iter().next();
             Err(problem.map_or_else(|| "not JSON".to_owned(), |problem| problem.message.clone()).into())
@@ -128,20 +130,64 @@ fn without_exponents(text: &str) -> String {
         .collect()
 }
 
-fn value_of(setting: &Setting, source: &str) -> Value {
-    match &setting.value {
+fn value_of(setting: &Setting, source: &str) -> Result<Value, String> {
+    Ok(match &setting.value {
         Written::Null => Value::Null(Type::Dynamic),
         Written::Bool(flag) => Value::Bool(*flag),
         // The digits as they stand there: a double would lose some.
-        Written::Number(double) => source
-            .get(setting.span.range())
-            .and_then(Number::parse)
-            .or_else(|| Number::from_f64(*double))
-            .map_or(Value::Null(Type::Number), Value::Number),
-        Written::String(text) => Value::string(text),
-        Written::List(items) => Value::tuple(items.iter().map(|item| value_of(item, source))),
-        Written::Map(map) => {
-            Value::object(map.iter().map(|entry| (Arc::from(entry.key.as_str()), value_of(&entry.setting, source))))
+        Written::Number(_) => {
+            let number = source.get(setting.span.range()).and_then(Number::parse);
+            Value::Number(number.ok_or("a number is too large")?)
         }
+        Written::String(text) => Value::string(text),
+        Written::List(items) => {
+            let items: Result<Vec<Value>, String> = items.iter().map(|item| value_of(item, source)).collect();
+            Value::tuple(items?)
+        }
+        Written::Map(map) => {
+            let mut members = Vec::new();
+            for entry in map.iter() {
+                members.push((Arc::<str>::from(entry.key.as_str()), value_of(&entry.setting, source)?));
+            }
+            same_kinds(&members)?;
+            Value::object(members)
+        }
+    })
+}
+
+/// Checks that what stands before under a name could be read as what stands last under it. Packer decides about types
+/// before it reads.
+fn same_kinds(members: &[(Arc<str>, Value)]) -> Result<(), String> {
+    let kinds: HashMap<&str, Type> = members.iter().map(|(name, value)| (name.as_ref(), value.kind())).collect();
+    for (name, value) in members.iter().filter(|_| kinds.len() < members.len()) {
+        let kind = &kinds[name.as_ref()];
+        if !value.is_null() && (*kind == Type::Dynamic || convert(value, kind).is_err()) {
+            return Err(format!("{kind} is required for every value of \"{name}\""));
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::expression::functions::tests::call;
+
+    #[test]
+    fn numbers_are_read_to_the_last_digit() {
+        let decode = |text: &str| call("jsondecode", &[Value::string(text)]).ok();
+        let number = |text: &str| Number::parse(text).map(Value::Number);
+        for text in ["12345678901234567890123.5", "1e400", "-1.5e+3", "1E5"] {
+            assert_eq!(decode(text), number(text), "{text}");
+        }
+        assert_eq!(decode("[\"1e9\\\"2e9\"]"), Some(Value::tuple([Value::string("1e9\"2e9")])));
+        assert_eq!(decode("1e1000000"), None);
+        assert_eq!(decode("1e"), None);
+    }
+
+    #[test]
+    fn short_escapes_are_gos() {
+        assert_eq!(encode(&Value::string("\u{8}\u{c}\u{1}<\u{7f}")), Ok("\"\\b\\f\\u0001\\u003c\u{7f}\"".to_owned()));
+        assert!(encode(&Value::tuple([Value::Number(Number::INFINITY)])).is_err());
     }
 }

@@ -331,7 +331,7 @@ impl Reader<'_> {
         let c = self.rest.next().ok_or("trailing backslash at end of expression")?;
         let is_octal = |c: &char| ('0'..='7').contains(c);
         match c {
-            '0'..='7' if c == '0' || self.rest.peek().is_some_and(|c| is_octal(c)) => {
+            '0'..='7' if c == '0' || self.rest.peek().is_some_and(is_octal) => {
                 let mut code = c.to_digit(8).unwrap_or(0);
                 for _ in 0..2 {
                     let Some(digit) = self.rest.next_if(is_octal) else { break };

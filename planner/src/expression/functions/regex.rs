@@ -43,7 +43,8 @@ fn match_kind(arguments: &[Value]) -> Result<Type, Fault> {
 }
 
 fn value_of(pattern: &Pattern, captures: &Captures<'_>, kind: &Type) -> Value {
-    let mut groups = captures.iter().skip(1).map(|group| match group {
+    // Groups that are repeated not even once are none for the library.
+    let mut groups = (1..=pattern.groups.len()).map(|index| match captures.get(index) {
         Some(found) => Value::string(found.as_str()),
         None => Value::Null(Type::String),
     });

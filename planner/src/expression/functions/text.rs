@@ -1,5 +1,6 @@
 //! Functions of texts. Characters are grapheme clusters, but for `split`, which knows code points.
 
+use unicode_normalization::char::is_combining_mark;
 use unicode_segmentation::UnicodeSegmentation as _;
 
 use super::{
@@ -35,7 +36,7 @@ pub(super) const FUNCTIONS: &[Function] = &[
         Ok(Value::Bool(text(arguments, 0).contains(text(arguments, 1))))
     }),
     function("strrev", &[STR], results::text, |arguments, _| {
-        Ok(Value::string(&text(arguments, 0).graphemes(true).rev().collect::<String>()))
+        Ok(Value::string(&graphemes(text(arguments, 0)).into_iter().rev().collect::<String>()))
     }),
     function(
         "substr",
@@ -59,6 +60,26 @@ pub(super) const FUNCTIONS: &[Function] = &[
     }),
     function("upper", &[STR], results::text, |arguments, _| Ok(Value::string(&upper_case(text(arguments, 0))))),
 ];
+
+/// Splits a text into its grapheme clusters, by the rules of Unicode 13.
+///
+/// Later versions take consonants of Indic scripts that are joined for one; they are two here.
+pub(super) fn graphemes(text: &str) -> Vec<&str> {
+    text.graphemes(true).flat_map(split_conjuncts).collect()
+}
+
+fn split_conjuncts(cluster: &str) -> impl Iterator<Item = &str> {
+    let is_joined = |(at, c): &(usize, char)| {
+        let is_syllable = matches!(c, '\u{1100}'..='\u{11ff}' | '\u{a960}'..='\u{a97f}' | '\u{ac00}'..='\u{d7ff}');
+        let is_mark = is_combining_mark(*c) || matches!(c, '\u{e33}' | '\u{eb3}' | '\u{ff9e}' | '\u{ff9f}');
+        let goes_before = cluster[..*at].chars().next_back().is_some_and(|before| !is_combining_mark(before));
+        *at > 0 && c.is_alphabetic() && !is_syllable && !is_mark && !goes_before
+    };
+    let mut starts: Vec<usize> = cluster.char_indices().filter(is_joined).map(|(at, _)| at).collect();
+    starts.insert(0, 0);
+    let ends: Vec<usize> = starts.iter().skip(1).copied().chain([cluster.len()]).collect();
+    starts.into_iter().zip(ends).map(|(start, end)| &cluster[start..end])
+}
 
 fn indent(arguments: &[Value], _: &Host<'_>) -> Outcome {
     let spaces = whole(arguments, 0)?;
@@ -98,7 +119,7 @@ fn split(arguments: &[Value], _: &Host<'_>) -> Outcome {
 }
 
 fn substr(arguments: &[Value], _: &Host<'_>) -> Outcome {
-    let graphemes: Vec<&str> = text(arguments, 0).graphemes(true).collect();
+    let graphemes = graphemes(text(arguments, 0));
     let count = i64::try_from(graphemes.len()).unwrap_or(i64::MAX);
     let (offset, length) = (whole(arguments, 1)?, whole(arguments, 2)?);
     if offset >= 0 && length == 0 {
@@ -154,6 +175,13 @@ mod tests {
         assert_eq!(title("it's a-b a_b 1ab"), "It'S A-B A_b 1ab");
         assert_eq!(title("à\u{301}b é·a"), "À\u{301}b É·a");
         assert_eq!(title("ǆ ǅ Ǆ ა"), "ǅ ǅ ǅ ა");
+    }
+
+    #[test]
+    fn joined_consonants_are_two_characters() {
+        assert_eq!(super::graphemes("क्षa"), ["क्", "ष", "a"]);
+        assert_eq!(super::graphemes("한กำe\u{301}"), ["한", "กำ", "e\u{301}"]);
+        assert_eq!(super::graphemes("👨\u{200d}👩"), ["👨\u{200d}👩"]);
     }
 
     #[test]

@@ -36,8 +36,9 @@ pub(super) const FUNCTIONS: &[Function] = &[
 ];
 
 fn decode(text: &str) -> Result<Value, String> {
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     check(text)?;
-    let mut reader = Reader { events: Parser::new_from_str(text), anchors: HashMap::new(), nodes: 0 };
+    let mut reader = Reader { source: text, events: Parser::new_from_str(text), anchors: HashMap::new(), nodes: 0 };
     loop {
         match reader.next()? {
             Event::StreamStart | Event::DocumentStart(_) | Event::Nothing => {}
@@ -47,7 +48,7 @@ fn decode(text: &str) -> Result<Value, String> {
                 reader.next()?;
                 return match reader.next()? {
                     // Packer takes a document of nothing for one that it does not know yet.
-                    Event::StreamEnd if value.is_null() => Ok(Value::DYNAMIC),
+                    Event::StreamEnd if value == Value::Null(Type::Dynamic) => Ok(Value::DYNAMIC),
                     Event::StreamEnd => Ok(value),
                     _ => Err("only one document is allowed".to_owned()),
                 };
@@ -57,6 +58,7 @@ fn decode(text: &str) -> Result<Value, String> {
 }
 
 struct Reader<'t> {
+    source: &'t str,
     events: Parser<'t, saphyr_parser::StrInput<'t>>,
     anchors: HashMap<usize, Value>,
     nodes: usize,
@@ -65,6 +67,15 @@ struct Reader<'t> {
 impl<'t> Reader<'t> {
     fn next(&mut self) -> Result<Event<'t>, String> {
         match self.events.next() {
+            // A block of nothing but line ends has none, unless its header says that it keeps them.
+            Some(Ok((
+                Event::Scalar(content, style @ (ScalarStyle::Literal | ScalarStyle::Folded), anchor, tag),
+                span,
+            ))) if content.chars().all(|c| c == '\n') => {
+                let header = self.source.chars().skip(span.start.index()).take_while(|c| *c != '\n');
+                let content = if header.into_iter().any(|c| c == '+') { content } else { "".into() };
+                Ok(Event::Scalar(content, style, anchor, tag))
+            }
             Some(Ok((event, _))) => Ok(event),
             Some(Err(error)) => Err(error.to_string()),
             None => Ok(Event::StreamEnd),
@@ -181,6 +192,19 @@ impl Scalar {
 }
 
 fn scalar(text: &str, style: ScalarStyle, tag: Option<&Tag>) -> Result<Scalar, String> {
+    // What has no quotes has no blanks around it either.
+    let text = if style == ScalarStyle::Plain { text.trim_matches([' ', '\t']) } else { text };
+    let scalar = resolved(text, style, tag)?;
+    match scalar {
+        // A text in lines of its own stays one, but is read before: `yes` becomes `true`.
+        Scalar::Plain(value) if tag.is_none() && matches!(style, ScalarStyle::Literal | ScalarStyle::Folded) => {
+            convert(&value, &Type::String).map(Scalar::Plain).map_err(|error| error.to_string())
+        }
+        scalar => Ok(scalar),
+    }
+}
+
+fn resolved(text: &str, style: ScalarStyle, tag: Option<&Tag>) -> Result<Scalar, String> {
     let tag = tag.map(|tag| format!("{}{}", tag.handle, tag.suffix)).unwrap_or_default();
     let mut kind = match tag.as_str() {
         "" => "",
@@ -299,7 +323,7 @@ fn check(text: &str) -> Result<(), String> {
             Ok(())
         };
     }
-    Ok(())
+    Err("missing start of document".to_owned())
 }
 
 #[cfg(test)]
@@ -330,6 +354,10 @@ mod tests {
             ("%FOO 1\n---\na", Err(())),
             ("\ta: 1", Err(())),
             ("~", Ok(Value::DYNAMIC)),
+            ("- |\n- |+\n\n", Ok(Value::tuple([Value::Null(Type::String), Value::string("\n")]))),
+            ("|-\n  yes", Ok(Value::string("true"))),
+            ("\u{feff}a: ", Ok(Value::object([(Arc::from("a"), Value::Null(Type::Dynamic))]))),
+            (" \n# x", Err(())),
         ] {
             assert_eq!(decode(text).map_err(|_| ()), expected, "{text}");
         }
