@@ -143,7 +143,9 @@ impl Code {
             Self::Page(page) => bytes.iter().map(|byte| page[usize::from(*byte)]).collect(),
             Self::Other(encoding) => {
                 let (text, has_gaps) = encoding.decode_without_bom_handling(bytes);
-                (!has_gaps).then(|| text.into_owned())
+                // Browsers give bytes without a meaning a place for private use; Packer refuses them.
+                let is_private = *encoding == GBK && text.contains(|c| ('\u{e000}'..='\u{f8ff}').contains(&c));
+                (!has_gaps && !is_private).then(|| text.into_owned())
             }
         }
     }
@@ -255,6 +257,7 @@ mod tests {
         assert_eq!(read("latin1", &[0x82]).as_deref(), Some("\u{82}"));
         assert_eq!(read("windows-1252", &[0x81]), None);
         assert_eq!(read("us-ascii", &[0xe9]), None);
+        assert_eq!(read("GBK", &[0xa7, 0x42]), None);
         assert_eq!(encoded("UTF-16", "a"), Some(vec![0xfe, 0xff, 0, b'a']));
         assert_eq!(read("UTF-16", &[0xff, 0xfe, b'a', 0]).as_deref(), Some("a"));
         assert_eq!(read("UTF-16LE", b"a"), None);

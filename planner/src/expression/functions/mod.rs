@@ -365,4 +365,6 @@ fn texts(value: &Value, index: usize) -> Result<Vec<&str>, Fault> {
 }
 
 #[cfg(test)]
+mod recorded;
+#[cfg(test)]
 mod tests;
