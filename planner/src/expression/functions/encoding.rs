@@ -1,14 +1,11 @@
 //! Base64, compressed or not, and URLs.
 
-use std::io::Write as _;
-
 use base64::Engine as _;
 use base64::alphabet::STANDARD;
 use base64::engine::{GeneralPurpose, GeneralPurposeConfig};
 use base64::prelude::BASE64_STANDARD;
-use flate2::Compression;
-use flate2::write::DeflateEncoder;
 
+use super::deflate::deflate;
 use super::{Fault, Function, Outcome, Parameter, Value, function, kinds, parameter, results, text};
 use crate::expression::scope::Host;
 
@@ -39,16 +36,11 @@ pub(super) fn decoded(text: &str) -> Result<Vec<u8>, Fault> {
     LENIENT.decode(&text).map_err(|_| Fault::Argument(0, "failed to decode base64 data".to_owned()))
 }
 
-/// Compresses as Go's writer does when it is flushed before it is closed (RFC 1952); the bytes in between depend on
-/// the library.
+/// Compresses as Go's writer does when it is flushed before it is closed (RFC 1952).
 fn gzip(arguments: &[Value], _: &Host<'_>) -> Outcome {
     let content = text(arguments, 0).as_bytes();
-    let mut encoder = DeflateEncoder::new(Vec::new(), Compression::default());
-    encoder.write_all(content).and_then(|()| encoder.flush()).map_err(|error| error.to_string())?;
     let mut out = vec![0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 0xff];
-    out.extend(encoder.get_ref());
-    // The end of the stream: an empty block, stored.
-    out.extend([1, 0, 0, 0xff, 0xff]);
+    out.extend(deflate(content));
     let mut sum = flate2::Crc::new();
     sum.update(content);
     out.extend(sum.sum().to_le_bytes());

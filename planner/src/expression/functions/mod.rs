@@ -8,7 +8,7 @@
 //! | `format.rs` | `format` and `formatlist` |
 //! | `regex.rs`, `re2.rs` | regular expressions, and their syntax |
 //! | `time.rs`, `calendar.rs` | dates and times, and the days of the calendar |
-//! | `encoding.rs`, `charset.rs`, `json.rs`, `yaml.rs`, `yaml_text.rs`, `csv.rs` | other notations |
+//! | `encoding.rs` with `deflate.rs`, `huffman.rs`; `charset.rs`, `json.rs`, `yaml.rs`, `yaml_text.rs`, `csv.rs` | other notations |
 //! | `crypto.rs` | digests, random ids, secrets |
 //! | `network.rs` | addresses of networks |
 //! | `files.rs`, `glob.rs` | paths and files, and patterns for them |
@@ -21,11 +21,13 @@ mod charset;
 mod collection;
 mod crypto;
 mod csv;
+mod deflate;
 mod double;
 mod encoding;
 mod files;
 mod format;
 mod glob;
+mod huffman;
 mod json;
 mod mapping;
 mod network;
