@@ -84,7 +84,9 @@ pub fn convert(value: &Value, kind: &Type) -> Result<Value, ConvertError> {
             Ok(value.clone())
         }
         // How many elements it has shows when they are known.
-        (Value::Set(own, items), Type::List(element)) if !items.iter().all(Value::is_wholly_known) => {
+        (Value::Set(own, items), Type::List(element))
+            if items.len() > 1 && !items.iter().all(Value::is_wholly_known) =>
+        {
             check(own, element)?;
             Ok(Value::Unknown(Type::list(result_type(own, element))))
         }
@@ -338,6 +340,9 @@ mod tests {
         assert_eq!(convert(&Value::Unknown(object), &map), Ok(Value::Unknown(map)));
         let mixed = Type::tuple([Type::Number, Type::Bool]);
         assert!(convert(&Value::Unknown(mixed), &open).is_err());
+        let unknown = Value::Unknown(text.clone());
+        let one = Value::set(text.clone(), [unknown.clone()]);
+        assert_eq!(convert(&one, &open), Ok(Value::list(text.clone(), [unknown])));
         let partly = Value::set(text.clone(), [Value::string("a"), Value::Unknown(text.clone())]);
         assert_eq!(convert(&partly, &open), Ok(Value::Unknown(Type::list(text))));
     }

@@ -30,6 +30,10 @@ impl Value {
             }
             (Self::Null(_), Self::Null(_)) => Some(true),
             (Self::Null(_), _) | (_, Self::Null(_)) => Some(false),
+            // Most values are simple, and have nothing inside whose type has to be looked at.
+            (Self::Bool(_), Self::Bool(_))
+            | (Self::Number(_), Self::Number(_))
+            | (Self::String(_), Self::String(_)) => self.is_alike(other),
             _ => {
                 let (left, right) = (self.kind(), other.kind());
                 if !(self.has_known_type() && other.has_known_type()) {

@@ -143,8 +143,8 @@ impl Code {
             Self::Page(page) => bytes.iter().map(|byte| page[usize::from(*byte)]).collect(),
             Self::Other(encoding) => {
                 let (text, has_gaps) = encoding.decode_without_bom_handling(bytes);
-                // Browsers give bytes without a meaning a place for private use; Packer refuses them.
-                let is_private = *encoding == GBK && text.contains(|c| ('\u{e000}'..='\u{f8ff}').contains(&c));
+                // Browsers take bytes of private meaning for characters of private use; Packer refuses them.
+                let is_private = *encoding != GB18030 && text.contains(|c| ('\u{e000}'..='\u{f8ff}').contains(&c));
                 (!has_gaps && !is_private).then(|| text.into_owned())
             }
         }

@@ -71,11 +71,12 @@ impl Search<'_> {
         if pattern[..slash.unwrap_or(pattern.len())] == *"**" {
             for name in &names {
                 let path = joined(&folder, name);
-                let is_folder = matches!(self.files.kind(&path), Ok(FileKind::Folder));
+                // Links to nothing are passed over here.
+                let Ok(kind) = self.files.kind(&path) else { continue };
                 if slash.is_none() {
                     self.found.push(path.clone());
                 }
-                if is_folder {
+                if matches!(kind, FileKind::Folder) {
                     result = self.folder(&path, pattern, depth + 1);
                 }
             }

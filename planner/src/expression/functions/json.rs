@@ -161,11 +161,25 @@ fn same_kinds(members: &[(Arc<str>, Value)]) -> Result<(), String> {
     let kinds: HashMap<&str, Type> = members.iter().map(|(name, value)| (name.as_ref(), value.kind())).collect();
     for (name, value) in members.iter().filter(|_| kinds.len() < members.len()) {
         let kind = &kinds[name.as_ref()];
-        if !value.is_null() && (*kind == Type::Dynamic || convert(value, kind).is_err()) {
+        if !reads_as(value, kind) {
             return Err(format!("{kind} is required for every value of \"{name}\""));
         }
     }
     Ok(())
+}
+
+fn reads_as(value: &Value, kind: &Type) -> bool {
+    match (value, kind) {
+        (Value::Null(_), _) => true,
+        (Value::Tuple(items), Type::Tuple(kinds)) => {
+            items.len() == kinds.len() && items.iter().zip(kinds.iter()).all(|(item, kind)| reads_as(item, kind))
+        }
+        (Value::Object(members), Type::Object(attributes)) => {
+            members.keys().eq(attributes.keys())
+                && members.values().zip(attributes.values()).all(|(member, kind)| reads_as(member, &kind.kind))
+        }
+        (value, kind) => kind.is_primitive() && convert(value, kind).is_ok(),
+    }
 }
 
 #[cfg(test)]
@@ -183,6 +197,8 @@ mod tests {
         assert_eq!(decode("[\"1e9\\\"2e9\"]"), Some(Value::tuple([Value::string("1e9\"2e9")])));
         assert_eq!(decode("1e1000000"), None);
         assert_eq!(decode("1e"), None);
+        assert_eq!(decode("{\"a\": {\"b\": 1}, \"a\": {}}"), None);
+        assert!(decode("{\"a\": 1, \"a\": \"x\"}").is_some());
     }
 
     #[test]

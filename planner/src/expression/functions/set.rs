@@ -101,17 +101,18 @@ fn product(arguments: &[Value], kind: &Type) -> Outcome {
             .flat_map(|row| converted.iter().map(move |item| row.iter().cloned().chain([item.clone()]).collect()))
             .collect();
     }
-    let rows = rows.into_iter().map(Value::tuple);
+    let rows: Vec<Value> = rows.into_iter().map(Value::tuple).collect();
     // What the types of elements leave open is decided by the rows, as long as they agree.
-    let mut rows = rows.peekable();
-    let row = match rows.peek() {
-        Some(first) if row.has_dynamic() => first.kind(),
+    let row = match rows.first() {
+        Some(first) if row.has_dynamic() => {
+            let row = first.kind();
+            if rows.iter().any(|other| other.kind() != row) {
+                return Err("the rows are not of one type".into());
+            }
+            row
+        }
         _ => row.as_ref().clone(),
     };
-    let rows: Vec<Value> = rows.collect();
-    if rows.iter().any(|other| other.kind() != row) {
-        return Err("the rows are not of one type".into());
-    }
     Ok(match kind {
         Type::Set(_) => Value::set(row, rows),
         _ => Value::list(row, rows),
