@@ -84,7 +84,9 @@ pub fn convert(value: &Value, kind: &Type) -> Result<Value, ConvertError> {
             Ok(value.clone())
         }
         // How many elements it has shows when they are known.
-        (Value::Set(own, items), Type::List(element)) if !items.iter().all(Value::is_wholly_known) => {
+        (Value::Set(own, items), Type::List(element))
+            if items.len() > 1 && !items.iter().all(Value::is_wholly_known) =>
+        {
             check(own, element)?;
             Ok(Value::Unknown(Type::list(result_type(own, element))))
         }
@@ -165,7 +167,7 @@ fn tuple(items: &[Value], kinds: &[Type]) -> Result<Value, ConvertError> {
 }
 
 fn map(members: &BTreeMap<Arc<str>, Value>, element: &Type) -> Result<Value, ConvertError> {
-    let wanted = common(members.values(), element)
+    let wanted = if *element == Type::Dynamic { of_members(members) } else { common(members.values(), element) }
         .ok_or_else(|| ConvertError::new("all map elements must have the same type"))?;
     let mut converted = BTreeMap::new();
     for (name, value) in members {
@@ -173,6 +175,22 @@ fn map(members: &BTreeMap<Arc<str>, Value>, element: &Type) -> Result<Value, Con
         converted.insert(name.clone(), value);
     }
     Ok(Value::Map(without_optional(&wanted), Arc::new(converted)))
+}
+
+/// The one type of the elements of a map. Those whose type is not known take that of the others, which must be one and
+/// the same then.
+fn of_members(members: &BTreeMap<Arc<str>, Value>) -> Option<Type> {
+    let kinds: Vec<Type> = members.values().map(Value::kind).collect();
+    if kinds.is_empty() {
+        return Some(Type::Dynamic);
+    }
+    let common = unify(&kinds)?;
+    if common != Type::Dynamic {
+        return Some(common);
+    }
+    let mut others = kinds.into_iter().filter(|kind| *kind != Type::Dynamic);
+    let first = others.next().unwrap_or(Type::Dynamic);
+    others.all(|kind| kind == first).then_some(first)
 }
 
 fn object(
@@ -247,7 +265,8 @@ pub(super) fn check(from: &Type, to: &Type) -> Result<(), ConvertError> {
 }
 
 fn check_elements(kinds: &[Type], element: &Type, to: &Type) -> Result<(), ConvertError> {
-    if *element == Type::Dynamic && !kinds.is_empty() && element_type(kinds).is_none() {
+    let common = if matches!(to, Type::Map(_)) { unify } else { element_type };
+    if *element == Type::Dynamic && !kinds.is_empty() && common(kinds).is_none() {
         return Err(ConvertError::required(to));
     }
     kinds.iter().try_for_each(|kind| check(kind, element))
@@ -321,6 +340,9 @@ mod tests {
         assert_eq!(convert(&Value::Unknown(object), &map), Ok(Value::Unknown(map)));
         let mixed = Type::tuple([Type::Number, Type::Bool]);
         assert!(convert(&Value::Unknown(mixed), &open).is_err());
+        let unknown = Value::Unknown(text.clone());
+        let one = Value::set(text.clone(), [unknown.clone()]);
+        assert_eq!(convert(&one, &open), Ok(Value::list(text.clone(), [unknown])));
         let partly = Value::set(text.clone(), [Value::string("a"), Value::Unknown(text.clone())]);
         assert_eq!(convert(&partly, &open), Ok(Value::Unknown(Type::list(text))));
     }
@@ -331,6 +353,11 @@ mod tests {
         let error = convert(&value, &Type::list(Type::String)).expect_err("does not fit");
         assert_eq!(error.to_string(), "element 1: string required");
         assert!(convert(&Value::tuple([Value::number(1_i64), Value::Bool(true)]), &Type::list(Type::Dynamic)).is_err());
+        let null = Value::Null(Type::Dynamic);
+        let pair = |other: Value| Value::object([(Arc::from("a"), null.clone()), (Arc::from("b"), other)]);
+        let map = convert(&pair(Value::tuple([])), &Type::map(Type::Dynamic)).expect("fits");
+        assert_eq!(map.kind(), Type::map(Type::tuple([])));
+        assert!(convert(&Value::tuple([null.clone(), Value::tuple([])]), &Type::list(Type::Dynamic)).is_err());
         let texts = convert(&Value::tuple([Value::number(1_i64), Value::string("a")]), &Type::list(Type::Dynamic));
         assert_eq!(texts.expect("fits").kind(), Type::list(Type::String));
     }

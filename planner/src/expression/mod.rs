@@ -4,7 +4,9 @@
 //! | --- | --- |
 //! | `number.rs` | numbers of 512 bits |
 //! | `types.rs` | the types that values have |
+//! | `decimal.rs` | numbers as decimal digits |
 //! | `value.rs` | values: known, null, or not known yet |
+//! | `equality.rs`, `set.rs` | which values are equal; what a set makes of its elements |
 //! | `convert.rs` | conversion to a type |
 //! | `unify.rs` | the type that several have in common |
 //! | `type_expression.rs` | the language of types |
@@ -18,12 +20,15 @@
 //! [`hcl`](crate::hcl)'s; what variables there are and what blocks mean is [`lower`](crate::lower)'s.
 
 pub mod convert;
+mod decimal;
+mod equality;
 pub mod evaluate;
 pub mod functions;
 pub mod number;
 pub mod print;
 pub mod references;
 pub mod scope;
+mod set;
 pub mod type_expression;
 pub mod types;
 pub mod unify;

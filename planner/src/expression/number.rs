@@ -89,6 +89,20 @@ impl Number {
         Some(Self::rounded(if value < 0.0 { -mantissa } else { mantissa }, exponent))
     }
 
+    /// Takes a double as the shortest decimal that Go shows for it; none if it is not a number.
+    #[must_use]
+    pub fn from_double(value: f64) -> Option<Self> {
+        let exact = Self::from_f64(value)?;
+        if value.abs() < 9_007_199_254_740_992.0 && value.fract() == 0.0 || value.is_infinite() {
+            return Some(exact);
+        }
+        let (mantissa, exponent) = exact.parts()?;
+        let zeros = mantissa.trailing_zeros().unwrap_or(0);
+        let magnitude = mantissa.magnitude() >> zeros;
+        let digits = shortest(&magnitude, exponent + i64::try_from(zeros).unwrap_or(0), 53);
+        Self::parse(&if value < 0.0 { format!("-{digits}") } else { digits })
+    }
+
     /// Returns the nearest double.
     #[must_use]
     #[expect(clippy::cast_precision_loss, reason = "the nearest double is what is asked for")]
@@ -434,22 +448,21 @@ impl fmt::Display for Number {
                 if mantissa.sign() == Sign::Minus {
                     f.write_str("-")?;
                 }
-                f.write_str(&shortest(mantissa.magnitude(), *exponent))
+                f.write_str(&shortest(mantissa.magnitude(), *exponent, PRECISION))
             }
         }
     }
 }
 
-/// Finds the shortest decimal between the neighbours of a number: the digits up to where the two differ.
-fn shortest(mantissa: &BigUint, exponent: i64) -> String {
-    // Half the distance to the next number above; below a power of two the distance is half of that again.
-    let spare = PRECISION - mantissa.bits();
-    let is_power = mantissa.bits() == 1;
-    let below = exponent - i64::try_from(spare).unwrap_or(0) - 2;
+/// Finds the shortest decimal between the neighbours of a number of so many bits: the digits up to where the two differ.
+fn shortest(mantissa: &BigUint, exponent: i64, precision: u64) -> String {
+    // Half the distance to the next number above. Below a power of two it is half of that again, but Go takes no notice.
+    let spare = precision.saturating_sub(mantissa.bits());
+    let below = exponent - i64::try_from(spare).unwrap_or(0) - 1;
     // Everything times 2^-below is whole.
     let center = mantissa << (exponent - below).unsigned_abs();
-    let upper = &center + 2_u32;
-    let lower = &center - if is_power { 1_u32 } else { 2_u32 };
+    let upper = &center + 1_u32;
+    let lower = &center - 1_u32;
     // Then times 10^places, to have all decimals: 2^below is 5^-below / 10^-below.
     let places = usize::try_from(below.min(0).unsigned_abs()).unwrap_or(0);
     let power = BigUint::from(5_u32).pow(u32::try_from(places).unwrap_or(u32::MAX));
@@ -579,6 +592,9 @@ mod tests {
         assert_eq!(number("-1.1").floor(), number("-2"));
         assert_eq!(number("-1.1").ceil(), number("-1"));
         assert_eq!(number("0.5").to_f64().to_bits(), 0.5_f64.to_bits());
+        for (double, text) in [(0.1, "0.1"), (18_446_744_073_709_551_616.0, "18446744073709550000"), (-3.0, "-3")] {
+            assert_eq!(Number::from_double(double).expect("is a number").to_string(), text);
+        }
         assert_eq!(Number::from_f64(0.1).expect("is a number").to_f64().to_bits(), 0.1_f64.to_bits());
     }
 }

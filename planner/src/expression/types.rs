@@ -78,6 +78,26 @@ impl Type {
         }
     }
 
+    /// Tells whether values of this type may stand where the other is promised: it is the same, but for what that one
+    /// leaves open.
+    #[must_use]
+    pub fn conforms_to(&self, other: &Self) -> bool {
+        match (self, other) {
+            (_, Self::Dynamic) => true,
+            (Self::List(own), Self::List(wanted))
+            | (Self::Set(own), Self::Set(wanted))
+            | (Self::Map(own), Self::Map(wanted)) => own.conforms_to(wanted),
+            (Self::Tuple(own), Self::Tuple(wanted)) => {
+                own.len() == wanted.len() && own.iter().zip(wanted.iter()).all(|(own, wanted)| own.conforms_to(wanted))
+            }
+            (Self::Object(own), Self::Object(wanted)) => {
+                own.keys().eq(wanted.keys())
+                    && own.values().zip(wanted.values()).all(|(own, wanted)| own.kind.conforms_to(&wanted.kind))
+            }
+            (own, wanted) => own == wanted,
+        }
+    }
+
     /// Tells whether it is a text, a number or a boolean.
     #[must_use]
     pub fn is_primitive(&self) -> bool {

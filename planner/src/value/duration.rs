@@ -40,7 +40,7 @@ pub fn parse(text: &str) -> Result<i64, String> {
         total += number * scale;
         rest = next;
     }
-    if total > 9.2e18 {
+    if total >= 9_223_372_036_854_775_807.0 {
         return Err("is longer than 292 years".to_owned());
     }
     #[expect(clippy::cast_possible_truncation, reason = "the bound is checked above")]

@@ -6,7 +6,7 @@ use num_bigint::BigUint;
 use sha1::Digest as _;
 use uuid::Uuid;
 
-use super::{Fault, Function, Outcome, Parameter, Value, function, kinds, nullable, parameter, results, text, whole};
+use super::{Fault, Function, Outcome, Parameter, Value, function, kinds, parameter, results, text, whole};
 use crate::expression::scope::Host;
 
 const STR: Parameter = parameter("str", kinds::text);
@@ -15,7 +15,7 @@ const KEY: Parameter = parameter("key", kinds::text);
 pub(super) const FUNCTIONS: &[Function] = &[
     function(
         "aws_secretsmanager",
-        &[parameter("name", kinds::text), nullable("key", kinds::text)],
+        &[parameter("name", kinds::text), parameter("key", kinds::text).nullable()],
         results::text,
         |arguments, host| secret("aws_secretsmanager", arguments, host),
     ),

@@ -5,13 +5,11 @@ use std::path::Path;
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 
+use super::glob::{BadPattern, glob};
 use super::{Fault, Function, Outcome, Parameter, Type, Value, function, kinds, parameter, results, text};
 use crate::expression::scope::{FileKind, Host};
 
 const PATH: Parameter = parameter("path", kinds::text);
-
-/// How deep `fileset` goes: links can make a folder contain itself.
-const MAX_DEPTH: usize = 64;
 
 pub(super) const FUNCTIONS: &[Function] = &[
     function("abspath", &[PATH], results::text, |arguments, host| {
@@ -34,7 +32,7 @@ pub(super) const FUNCTIONS: &[Function] = &[
         Ok(Value::string(&BASE64_STANDARD.encode(bytes)))
     }),
     function("fileexists", &[PATH], results::flag, exists),
-    function("fileset", &[PATH, parameter("pattern", kinds::text)], |_| Type::set(Type::String), fileset),
+    function("fileset", &[PATH, parameter("pattern", kinds::text)], || Type::set(Type::String), fileset),
     function("pathexpand", &[PATH], results::text, |arguments, host| {
         expanded(text(arguments, 0), host).map(|path| Value::string(&path)).map_err(Fault::Other)
     }),
@@ -129,91 +127,32 @@ fn exists(arguments: &[Value], host: &Host<'_>) -> Outcome {
 }
 
 fn fileset(arguments: &[Value], host: &Host<'_>) -> Outcome {
-    let folder = in_template(text(arguments, 0), host)?;
-    let pattern: Vec<Vec<char>> = text(arguments, 1).split('/').map(|part| part.chars().collect()).collect();
-    for part in &pattern {
-        check(part)?;
-    }
+    // A tilde is no home here.
+    let folder = if host.template_directory.is_empty() { "." } else { host.template_directory };
+    let folder = joined(folder, text(arguments, 0));
+    let pattern = clean(&format!("{folder}/{}", text(arguments, 1)));
     host.usage.borrow_mut().files.insert(format!("{folder}/"));
-    let mut found = Vec::new();
-    search(&folder, "", &pattern, host, 0, &mut found);
-    Ok(Value::set(Type::String, found.iter().map(|path| Value::string(path))))
-}
-
-fn search(folder: &str, below: &str, pattern: &[Vec<char>], host: &Host<'_>, depth: usize, found: &mut Vec<String>) {
-    let Some((first, rest)) = pattern.split_first() else { return };
-    if depth > MAX_DEPTH {
-        return;
-    }
-    let path = |name: &str| if below.is_empty() { name.to_owned() } else { format!("{below}/{name}") };
-    let is_any_depth = first.as_slice() == ['*', '*'];
-    if is_any_depth && !rest.is_empty() {
-        search(folder, below, rest, host, depth, found);
-    }
-    let at = if below.is_empty() { folder.to_owned() } else { format!("{folder}/{below}") };
-    for name in host.files.list(&at).unwrap_or_default() {
-        let inner = path(&name);
-        let kind = host.files.kind(&format!("{folder}/{inner}"));
-        match kind {
-            Ok(FileKind::Folder) if is_any_depth => search(folder, &inner, pattern, host, depth + 1, found),
-            Ok(FileKind::Folder) if !rest.is_empty() && matches(first, &name) => {
-                search(folder, &inner, rest, host, depth + 1, found);
-            }
-            Ok(FileKind::File) if rest.is_empty() && (is_any_depth || matches(first, &name)) => found.push(inner),
-            _ => {}
+    let found = glob(&pattern, host.files)
+        .map_err(|BadPattern| format!("failed to glob pattern ({pattern}): syntax error in pattern"))?;
+    let mut names = Vec::new();
+    for path in found {
+        match host.files.kind(&path) {
+            Ok(FileKind::File) => names.push(Value::string(&relative(&folder, &path))),
+            Ok(_) => {}
+            Err(error) => return Err(format!("failed to look at {path}: {error}").into()),
         }
     }
+    Ok(Value::set(Type::String, names))
 }
 
-fn check(pattern: &[char]) -> Result<(), Fault> {
-    let open = pattern.iter().filter(|c| **c == '[').count();
-    let closed = pattern.iter().filter(|c| **c == ']').count();
-    if open == closed { Ok(()) } else { Err("failed to glob pattern: syntax error in pattern".into()) }
-}
-
-fn matches(pattern: &[char], name: &str) -> bool {
-    let name: Vec<char> = name.chars().collect();
-    part(pattern, &name)
-}
-
-fn part(pattern: &[char], name: &[char]) -> bool {
-    match pattern.split_first() {
-        None => name.is_empty(),
-        Some(('*', rest)) => (0..=name.len()).any(|skipped| part(rest, &name[skipped..])),
-        Some(('?', rest)) => !name.is_empty() && part(rest, &name[1..]),
-        Some(('\\', rest)) => match rest.split_first() {
-            Some((escaped, rest)) => name.first() == Some(escaped) && part(rest, &name[1..]),
-            None => false,
-        },
-        Some(('[', rest)) => {
-            let Some(end) = rest.iter().position(|c| *c == ']') else { return false };
-            let (inside, after) = (&rest[..end], &rest[end + 1..]);
-            let Some(first) = name.first() else { return false };
-            let (is_negated, inside) = match inside.split_first() {
-                Some(('!' | '^', inside)) => (true, inside),
-                _ => (false, inside),
-            };
-            let mut is_in = false;
-            let mut at = 0;
-            while at < inside.len() {
-                if inside.get(at + 1) == Some(&'-') && at + 2 < inside.len() {
-                    is_in |= (inside[at]..=inside[at + 2]).contains(first);
-                    at += 3;
-                } else {
-                    is_in |= inside[at] == *first;
-                    at += 1;
-                }
-            }
-            is_in != is_negated && part(after, &name[1..])
-        }
-        Some(('{', rest)) => {
-            let Some(end) = rest.iter().position(|c| *c == '}') else { return false };
-            let after = &rest[end + 1..];
-            rest[..end].split(|c| *c == ',').any(|choice| {
-                let joined: Vec<char> = choice.iter().chain(after).copied().collect();
-                part(&joined, name)
-            })
-        }
-        Some((c, rest)) => name.first() == Some(c) && part(rest, &name[1..]),
-    }
+/// The way from a folder to a path that was found by it.
+fn relative(folder: &str, path: &str) -> String {
+    let parts = |path: &str| -> Vec<String> {
+        path.split('/').filter(|part| !matches!(*part, "" | ".")).map(str::to_owned).collect()
+    };
+    let (folder, path) = (parts(folder), parts(path));
+    let common = folder.iter().zip(&path).take_while(|(left, right)| left == right).count();
+    let up = folder[common..].iter().map(|_| "..");
+    let all: Vec<&str> = up.chain(path[common..].iter().map(String::as_str)).collect();
+    if all.is_empty() { ".".to_owned() } else { all.join("/") }
 }

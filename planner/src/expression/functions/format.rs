@@ -1,61 +1,67 @@
 //! `format` and `formatlist`: values in texts by verbs, as cty has them.
 
-use unicode_segmentation::UnicodeSegmentation as _;
+use num_bigint::BigInt;
 
-use super::{
-    Fault, Function, Outcome, Type, Unknowns, Value, function, json, kinds, nullable, parameter, results, text,
-};
+use super::text::graphemes;
+use super::{Fault, Function, Outcome, Parameter, Type, Value, function, json, kinds, parameter, results, text};
 use crate::expression::convert::convert;
+use crate::expression::decimal::Decimal;
 use crate::expression::number::Number;
 use crate::expression::scope::Host;
 
 /// Widths and precisions beyond this are refused: nobody means them.
 const MAX_WIDTH: usize = 100_000;
 
+const ARGS: Parameter = parameter("args", kinds::any).nullable().unknown();
+
 pub(super) const FUNCTIONS: &[Function] = &[
     function("format", &[parameter("format", kinds::text)], results::text, |arguments, _| {
-        if !arguments.iter().all(Value::is_wholly_known) || arguments.iter().any(is_bare_null) {
+        if !arguments.iter().all(Value::is_wholly_known) {
             return Ok(Value::Unknown(Type::String));
         }
         let values: Vec<&Value> = arguments[1..].iter().collect();
         formatted(text(arguments, 0), &values).map(|text| Value::string(&text))
     })
-    .variadic(nullable("args", kinds::any))
-    .unknowns(Unknowns::Seen),
-    function("formatlist", &[parameter("format", kinds::text)], results::texts, format_list)
-        .variadic(nullable("args", kinds::any))
-        .unknowns(Unknowns::Seen),
+    .variadic(ARGS),
+    function("formatlist", &[parameter("format", kinds::text)], results::texts, format_list).variadic(ARGS),
 ];
 
-fn is_bare_null(value: &Value) -> bool {
-    matches!(value, Value::Null(Type::Dynamic))
-}
-
 fn format_list(arguments: &[Value], _: &Host<'_>) -> Outcome {
-    let unknown = || Ok(Value::Unknown(Type::list(Type::String)));
-    if arguments.iter().any(|value| !value.is_known() || is_bare_null(value)) {
-        return unknown();
-    }
     let mut length = None;
+    let mut is_open = false;
     for (index, value) in arguments.iter().enumerate().skip(1) {
-        let Some(items) = value.items() else { continue };
-        match length {
-            None => length = Some(items.len()),
-            Some(known) if known == items.len() => {}
-            Some(known) => {
-                let message = format!(
-                    "argument {index} has length {}, which is inconsistent with argument of length {known}",
-                    items.len()
-                );
+        let own = match value {
+            Value::Set(_, items) if items.len() > 1 && !value.is_wholly_known() => None,
+            Value::Unknown(Type::List(_) | Type::Set(_)) => None,
+            Value::Unknown(Type::Tuple(kinds)) => {
+                is_open = true;
+                Some(kinds.len())
+            }
+            value => match value.items() {
+                Some(items) => Some(items.len()),
+                // All else takes part in every turn.
+                None => continue,
+            },
+        };
+        match (length, own) {
+            (_, None) => is_open = true,
+            (None, Some(own)) => length = Some(own),
+            (Some(known), Some(own)) if known == own => {}
+            (Some(known), Some(own)) => {
+                let message =
+                    format!("argument {index} has length {own}, which is inconsistent with argument of length {known}");
                 return Err(Fault::Argument(index, message));
             }
         }
+    }
+    if is_open {
+        return Ok(Value::Unknown(results::texts()));
     }
     let mut results = Vec::new();
     for turn in 0..length.unwrap_or(1) {
         let values: Vec<&Value> =
             arguments[1..].iter().map(|value| value.items().map_or(value, |items| &items[turn])).collect();
-        if values.iter().all(|value| value.is_wholly_known()) && arguments[0].is_known() {
+        if values.iter().all(|value| value.is_wholly_known()) {
             results.push(Value::string(&formatted(text(arguments, 0), &values)?));
         } else {
             results.push(Value::Unknown(Type::String));
@@ -129,6 +135,7 @@ fn parse(text: &str, next: usize) -> Option<(Verb, usize)> {
     let index = |at: &mut usize, verb: &mut Verb| -> Option<()> {
         if bytes.get(*at) == Some(&b'[') {
             *at += 1;
+            (bytes.get(*at) != Some(&b'0')).then_some(())?;
             verb.argument = number(at)?.checked_sub(1)?;
             (bytes.get(*at) == Some(&b']')).then_some(())?;
             *at += 1;
@@ -146,7 +153,6 @@ fn parse(text: &str, next: usize) -> Option<(Verb, usize)> {
         }
         at += 1;
     }
-    index(&mut at, &mut verb)?;
     if bytes.get(at).is_some_and(u8::is_ascii_digit) {
         verb.width = Some(number(&mut at)?);
     }
@@ -162,21 +168,18 @@ fn parse(text: &str, next: usize) -> Option<(Verb, usize)> {
 impl Verb {
     fn print(&self, value: &Value) -> Result<String, String> {
         let body = match self.mode {
-            'v' if self.hash => return Ok(self.padded(json::encode(value), false)),
             'v' => match value {
-                Value::String(text) => self.cut(text),
-                Value::Number(number) => return Ok(self.number(number, 'g')),
-                Value::Bool(flag) => flag.to_string(),
-                Value::Null(_) => "null".to_owned(),
-                other => json::encode(other),
+                Value::String(text) if !self.hash => text.to_string(),
+                Value::Number(number) if !self.hash => plain(number),
+                other => json::encode(other)?,
             },
             _ if value.is_null() => {
                 return Err("unsupported value for the verb: null value cannot be formatted".to_owned());
             }
             's' => self.cut(&as_text(value)?),
-            'q' => json::encode(&Value::string(&self.cut(&as_text(value)?))),
+            'q' => json::encode(&Value::string(&self.cut(&as_text(value)?)))?,
             't' => match convert(value, &Type::Bool) {
-                Ok(Value::Bool(flag)) => flag.to_string(),
+                Ok(Value::Bool(flag)) => return Ok(flag.to_string()),
                 _ => return Err("a bool is required".to_owned()),
             },
             mode => {
@@ -189,22 +192,18 @@ impl Verb {
                 return Ok(self.number(&number, mode));
             }
         };
-        Ok(self.padded(body, false))
+        Ok(self.padded(body))
     }
 
     fn cut(&self, text: &str) -> String {
         match self.precision {
-            Some(limit) => text.graphemes(true).take(limit).collect(),
-            None => text.to_owned(),
+            Some(limit) if limit > 0 => graphemes(text).into_iter().take(limit).collect(),
+            _ => text.to_owned(),
         }
     }
 
     fn integer(&self, number: &Number) -> Result<String, String> {
-        let whole = if self.mode == 'd' {
-            number.to_integer().ok_or("an integer is required")?
-        } else {
-            number.truncated().to_integer().ok_or("an integer is required")?
-        };
+        let whole = number.to_integer().ok_or("an integer is required")?;
         let (radix, is_upper) = match self.mode {
             'b' => (2, false),
             'o' => (8, false),
@@ -212,29 +211,40 @@ impl Verb {
             'X' => (16, true),
             _ => (10, false),
         };
+        if whole == BigInt::ZERO && self.precision == Some(0) {
+            return Ok(String::new());
+        }
         let mut digits = whole.magnitude().to_str_radix(radix);
         if is_upper {
             digits = digits.to_uppercase();
         }
-        if let Some(precision) = self.precision {
-            digits = format!("{digits:0>precision$}");
-        }
-        if self.hash {
-            let prefix = match self.mode {
-                'b' => "0b",
-                'o' => "0",
-                'x' => "0x",
-                'X' => "0X",
-                _ => "",
-            };
-            digits.insert_str(0, prefix);
-        }
-        Ok(self.padded(self.signed(number.is_negative(), digits), true))
+        let prefix = match self.mode {
+            'b' => "0b",
+            'o' => "0",
+            'x' => "0x",
+            'X' => "0X",
+            _ => "",
+        };
+        let prefix = self.signed(number.is_negative(), (if self.hash { prefix } else { "" }).to_owned());
+        // A precision is a number of digits; without one, zeros may fill the width.
+        let places = match (self.precision, self.width) {
+            (Some(precision), _) => precision,
+            (None, Some(width)) if self.zero && !self.minus => width.saturating_sub(prefix.len()),
+            _ => 0,
+        };
+        let spaces = Self { zero: false, ..*self };
+        Ok(spaces.padded(format!("{prefix}{digits:0>places$}")))
     }
 
     fn number(&self, number: &Number, mode: char) -> String {
         if number.is_infinite() {
-            return self.padded(self.signed(number.is_negative(), "Inf".to_owned()), false);
+            let sign = match () {
+                () if number.is_negative() => "-",
+                () if self.space => " ",
+                () => "+",
+            };
+            let spaces = Self { zero: false, ..*self };
+            return spaces.padded(format!("{sign}Inf"));
         }
         let decimal = Decimal::of(number);
         let digits = match mode {
@@ -243,7 +253,12 @@ impl Verb {
             _ => decimal.general(self.precision),
         };
         let digits = if mode.is_uppercase() { digits.to_uppercase() } else { digits };
-        self.padded(self.signed(decimal.is_negative, digits), true)
+        let body = self.signed(decimal.is_negative, digits);
+        let Some(width) = self.width.filter(|_| self.zero) else { return self.padded(body) };
+        // Zeros go between sign and digits, even if the number was to stand at the left.
+        let sign = usize::from(body.starts_with(['-', '+', ' ']));
+        let places = width.saturating_sub(sign);
+        format!("{}{:0>places$}", &body[..sign], &body[sign..])
     }
 
     fn signed(&self, is_negative: bool, digits: String) -> String {
@@ -255,19 +270,20 @@ impl Verb {
         }
     }
 
-    fn padded(&self, body: String, is_number: bool) -> String {
-        let Some(width) = self.width else { return body };
-        let missing = width.saturating_sub(body.graphemes(true).count());
-        if self.minus {
-            return body + &" ".repeat(missing);
-        }
-        if self.zero && is_number {
-            let sign = usize::from(body.starts_with(['-', '+', ' ']));
-            return format!("{}{}{}", &body[..sign], "0".repeat(missing), &body[sign..]);
-        }
-        let filler = if self.zero { "0" } else { " " };
-        filler.repeat(missing) + &body
+    fn padded(&self, body: String) -> String {
+        let missing = self.width.unwrap_or(0).saturating_sub(graphemes(&body).len());
+        let filler = (if self.zero { "0" } else { " " }).repeat(missing);
+        if self.minus { body + &filler } else { filler + &body }
     }
+}
+
+/// A number as `%v` shows it: as many digits as it has, and no sign but a minus.
+fn plain(number: &Number) -> String {
+    if number.is_infinite() {
+        return number.to_string();
+    }
+    let decimal = Decimal::of(number);
+    format!("{}{}", if decimal.is_negative { "-" } else { "" }, decimal.general(None))
 }
 
 fn as_text(value: &Value) -> Result<String, String> {
@@ -277,110 +293,44 @@ fn as_text(value: &Value) -> Result<String, String> {
     }
 }
 
-/// A number as digits and the place of the point: `0.d1d2d3… × 10^exponent`.
-struct Decimal {
-    is_negative: bool,
-    digits: Vec<u8>,
-    exponent: i64,
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-impl Decimal {
-    fn of(number: &Number) -> Self {
-        let text = number.to_string();
-        let (is_negative, text) = match text.strip_prefix('-') {
-            Some(rest) => (true, rest),
-            None => (false, text.as_str()),
-        };
-        let (whole, fraction) = text.split_once('.').unwrap_or((text, ""));
-        let all = format!("{whole}{fraction}");
-        let leading = all.bytes().take_while(|byte| *byte == b'0').count();
-        let digits = all[leading..].trim_end_matches('0').as_bytes().to_vec();
-        let exponent = if digits.is_empty() { 0 } else { whole.len() as i64 - leading as i64 };
-        Self { is_negative, digits, exponent }
+    fn text(format: &str, value: Value) -> String {
+        formatted(format, &[&value]).unwrap_or_else(|fault| panic!("{format}: {fault:?}"))
     }
 
-    /// Rounds to that many digits, ties to even as far as the digits tell.
-    fn rounded(&self, count: i64) -> Self {
-        let keep = usize::try_from(count).unwrap_or(0);
-        let mut result = Self { is_negative: self.is_negative, digits: self.digits.clone(), exponent: self.exponent };
-        if count < 0 || keep >= self.digits.len() {
-            if count < 0 {
-                result.digits.clear();
-            }
-            return result;
+    #[test]
+    fn numbers_fill_their_width_as_in_go() {
+        let number = |text: &str| Value::Number(Number::parse(text).expect("is a number"));
+        for (format, value, expected) in [
+            ("%#012b", "5", "0b0000000101"),
+            ("%05.2x", "255", "   ff"),
+            ("%-05d|", "-7", "-7   |"),
+            ("%.0d", "0", ""),
+            ("%#.x", "0", ""),
+            ("%-05.f", "1.02", "00001"),
+            ("%08.2f", "-1.5", "-0001.50"),
+            ("%5v", "Inf", " +Inf"),
+            ("%+e", "Inf", "+Inf"),
+            ("% 06g", "Inf", "   Inf"),
+            ("%.0v", "123456", "123456"),
+            ("%10.3v", "1000000", "     1e+06"),
+        ] {
+            assert_eq!(text(format, number(value)), expected, "{format} {value}");
         }
-        let next = self.digits[keep];
-        let is_tie = next == b'5' && keep + 1 == self.digits.len();
-        let is_odd = keep > 0 && self.digits[keep - 1] % 2 == 1;
-        result.digits.truncate(keep);
-        if next > b'5' || next == b'5' && (!is_tie || is_odd) {
-            let mut at = keep;
-            loop {
-                if at == 0 {
-                    result.digits.insert(0, b'1');
-                    result.exponent += 1;
-                    break;
-                }
-                at -= 1;
-                if result.digits[at] < b'9' {
-                    result.digits[at] += 1;
-                    result.digits.truncate(at + 1);
-                    break;
-                }
-            }
-        }
-        while result.digits.last() == Some(&b'0') {
-            result.digits.pop();
-        }
-        if result.digits.is_empty() {
-            result.exponent = 0;
-        }
-        result
     }
 
-    fn digit(&self, index: i64) -> char {
-        usize::try_from(index).ok().and_then(|index| self.digits.get(index)).map_or('0', |digit| char::from(*digit))
-    }
-
-    fn scientific(&self, precision: Option<usize>) -> String {
-        let rounded = precision.map_or_else(|| self.rounded(i64::MAX), |places| self.rounded(places as i64 + 1));
-        let places = precision.unwrap_or(rounded.digits.len().saturating_sub(1));
-        let mut out = String::from(rounded.digit(0));
-        if places > 0 {
-            out.push('.');
-            out.extend((1..=places).map(|index| rounded.digit(index as i64)));
+    #[test]
+    fn texts_are_filled_too() {
+        assert_eq!(text("%-05s|", Value::string("ab")), "ab000|");
+        assert_eq!(text("%.0s", Value::string("ab")), "ab");
+        assert_eq!(text("%.1q", Value::string("ab")), "\"a\"");
+        assert_eq!(text("%9t", Value::Bool(true)), "true");
+        for format in ["%[1]5d", "%[01]d", "%c", "%"] {
+            assert!(formatted(format, &[&Value::number(1_i64)]).is_err(), "{format}");
         }
-        let exponent = if rounded.digits.is_empty() { 0 } else { rounded.exponent - 1 };
-        out.push_str(&format!("e{}{:02}", if exponent < 0 { '-' } else { '+' }, exponent.abs()));
-        out
-    }
-
-    fn fixed(&self, precision: Option<usize>) -> String {
-        let rounded =
-            precision.map_or_else(|| self.rounded(i64::MAX), |places| self.rounded(self.exponent + places as i64));
-        let places = precision.map_or((rounded.digits.len() as i64 - rounded.exponent).max(0), |places| places as i64);
-        let mut out = String::new();
-        if rounded.exponent > 0 {
-            out.extend((0..rounded.exponent).map(|index| rounded.digit(index)));
-        } else {
-            out.push('0');
-        }
-        if places > 0 {
-            out.push('.');
-            out.extend((0..places).map(|index| rounded.digit(rounded.exponent + index)));
-        }
-        out
-    }
-
-    fn general(&self, precision: Option<usize>) -> String {
-        let precision = precision.map(|digits| digits.max(1));
-        let rounded = precision.map_or_else(|| self.rounded(i64::MAX), |digits| self.rounded(digits as i64));
-        let exponent = if rounded.digits.is_empty() { 0 } else { rounded.exponent - 1 };
-        let mut limit = precision.unwrap_or(6) as i64;
-        if precision.is_some() && limit > rounded.digits.len() as i64 && rounded.digits.len() as i64 >= rounded.exponent
-        {
-            limit = rounded.digits.len() as i64;
-        }
-        if exponent < -4 || exponent >= limit { rounded.scientific(None) } else { rounded.fixed(None) }
+        assert!(formatted("%x", &[&Value::string("1.5")]).is_err());
     }
 }

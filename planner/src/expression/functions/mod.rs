@@ -3,33 +3,42 @@
 //! | file | family |
 //! | --- | --- |
 //! | `text.rs` | texts |
-//! | `numeric.rs` | numbers |
-//! | `collection.rs`, `set.rs` | lists, maps, sets |
+//! | `numeric.rs`, `double.rs` | numbers |
+//! | `collection.rs`, `mapping.rs`, `set.rs` | lists, maps, sets |
 //! | `format.rs` | `format` and `formatlist` |
-//! | `regex.rs` | regular expressions |
-//! | `time.rs` | dates and times |
-//! | `encoding.rs`, `json.rs`, `yaml.rs`, `csv.rs` | other notations |
+//! | `regex.rs`, `re2.rs` | regular expressions, and their syntax |
+//! | `time.rs`, `calendar.rs` | dates and times, and the days of the calendar |
+//! | `encoding.rs` with `deflate.rs`, `huffman.rs`; `charset.rs`, `json.rs`, `yaml.rs`, `yaml_text.rs`, `csv.rs` | other notations |
 //! | `crypto.rs` | digests, random ids, secrets |
 //! | `network.rs` | addresses of networks |
-//! | `files.rs` | paths and files |
+//! | `files.rs`, `glob.rs` | paths and files, and patterns for them |
 //!
 //! Each file has a table of its functions; a function is one row. `can`, `convert`, `templatefile` and `try` take
 //! their arguments unevaluated and are the evaluator's.
 
+mod calendar;
+mod charset;
 mod collection;
 mod crypto;
 mod csv;
+mod deflate;
+mod double;
 mod encoding;
 mod files;
 mod format;
+mod glob;
+mod huffman;
 mod json;
+mod mapping;
 mod network;
 mod numeric;
+mod re2;
 mod regex;
 mod set;
 mod text;
 mod time;
 mod yaml;
+mod yaml_text;
 
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
@@ -99,17 +108,40 @@ struct Parameter {
     /// The type that arguments are converted to.
     kind: fn() -> Type,
     allows_null: bool,
+    /// Whether the function is called with an unknown argument too; what is inside of arguments is its own matter.
+    allows_unknown: bool,
+    /// Whether the function is asked if the argument's type is not known either.
+    allows_dynamic: bool,
 }
 
-/// What a function does with arguments that are not wholly known.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Unknowns {
-    /// It is not called: the result is unknown, of the type that it would have.
-    Refused,
-    /// It is called if the arguments themselves are known, whatever is inside of them.
-    Inside,
-    /// It is called in any case.
-    Seen,
+const fn parameter(name: &'static str, kind: fn() -> Type) -> Parameter {
+    Parameter { name, kind, allows_null: false, allows_unknown: false, allows_dynamic: false }
+}
+
+impl Parameter {
+    const fn nullable(mut self) -> Self {
+        self.allows_null = true;
+        self
+    }
+
+    const fn unknown(mut self) -> Self {
+        self.allows_unknown = true;
+        self
+    }
+
+    const fn dynamic(mut self) -> Self {
+        self.allows_dynamic = true;
+        self
+    }
+}
+
+/// What a function does.
+enum Body {
+    /// Its results are of one type.
+    Fixed { result: fn() -> Type, run: fn(&[Value], &Host<'_>) -> Outcome },
+    /// The type of its result follows from the arguments, some of which may be unknown. That there is no such type is
+    /// an error even then.
+    Typed { result: fn(&[Value]) -> Result<Type, Fault>, run: fn(&[Value], &Type) -> Outcome },
 }
 
 /// A function.
@@ -119,38 +151,32 @@ pub struct Function {
     parameters: &'static [Parameter],
     /// Takes any number of further arguments.
     variadic: Option<Parameter>,
-    /// The type of the result, as far as the types of the arguments tell.
-    result: fn(&[Value]) -> Type,
-    unknowns: Unknowns,
-    run: fn(&[Value], &Host<'_>) -> Outcome,
+    body: Body,
 }
 
-const fn parameter(name: &'static str, kind: fn() -> Type) -> Parameter {
-    Parameter { name, kind, allows_null: false }
-}
-
-const fn nullable(name: &'static str, kind: fn() -> Type) -> Parameter {
-    Parameter { name, kind, allows_null: true }
-}
-
-/// Starts the row of a function.
+/// Starts the row of a function whose results are of one type.
 const fn function(
     name: &'static str,
     parameters: &'static [Parameter],
-    result: fn(&[Value]) -> Type,
+    result: fn() -> Type,
     run: fn(&[Value], &Host<'_>) -> Outcome,
 ) -> Function {
-    Function { name, parameters, variadic: None, result, unknowns: Unknowns::Refused, run }
+    Function { name, parameters, variadic: None, body: Body::Fixed { result, run } }
+}
+
+/// Starts the row of a function whose result's type follows from its arguments.
+const fn typed(
+    name: &'static str,
+    parameters: &'static [Parameter],
+    result: fn(&[Value]) -> Result<Type, Fault>,
+    run: fn(&[Value], &Type) -> Outcome,
+) -> Function {
+    Function { name, parameters, variadic: None, body: Body::Typed { result, run } }
 }
 
 impl Function {
     const fn variadic(mut self, parameter: Parameter) -> Self {
         self.variadic = Some(parameter);
-        self
-    }
-
-    const fn unknowns(mut self, unknowns: Unknowns) -> Self {
-        self.unknowns = unknowns;
         self
     }
 }
@@ -190,44 +216,41 @@ mod kinds {
 
 /// The types of results that do not depend on the arguments.
 mod results {
-    use super::{Type, Value};
+    use super::Type;
 
-    pub fn text(_: &[Value]) -> Type {
+    pub fn text() -> Type {
         Type::String
     }
 
-    pub fn number(_: &[Value]) -> Type {
+    pub fn number() -> Type {
         Type::Number
     }
 
-    pub fn flag(_: &[Value]) -> Type {
+    pub fn flag() -> Type {
         Type::Bool
     }
 
-    pub fn texts(_: &[Value]) -> Type {
+    pub fn texts() -> Type {
         Type::list(Type::String)
     }
 
-    pub fn dynamic(_: &[Value]) -> Type {
+    pub fn dynamic() -> Type {
         Type::Dynamic
-    }
-
-    /// The type of the first argument.
-    pub fn first(arguments: &[Value]) -> Type {
-        arguments.first().map_or(Type::Dynamic, Value::kind)
     }
 }
 
 static TABLE: LazyLock<BTreeMap<&'static str, &'static Function>> = LazyLock::new(|| {
-    let families: [&'static [Function]; 13] = [
+    let families: [&'static [Function]; 15] = [
         text::FUNCTIONS,
         numeric::FUNCTIONS,
         collection::FUNCTIONS,
+        mapping::FUNCTIONS,
         set::FUNCTIONS,
         format::FUNCTIONS,
         regex::FUNCTIONS,
         time::FUNCTIONS,
         encoding::FUNCTIONS,
+        charset::FUNCTIONS,
         json::FUNCTIONS,
         yaml::FUNCTIONS,
         crypto::FUNCTIONS,
@@ -267,30 +290,52 @@ impl Function {
         if self.variadic.is_none() && arguments.len() > self.parameters.len() {
             return Err(CallError::TooMany { limit: self.parameters.len() });
         }
+        let refuse = |index: usize, message: String| {
+            let parameter = self.parameter(index).map_or("", |parameter| parameter.name);
+            CallError::Argument { index, parameter, message }
+        };
+        let fail = |fault: Fault| match fault {
+            Fault::Argument(index, message) => refuse(index, message),
+            Fault::Other(message) => CallError::Failed { message },
+        };
         let mut converted = Vec::with_capacity(arguments.len());
         for (index, argument) in arguments.iter().enumerate() {
             let Some(parameter) = self.parameter(index) else { continue };
-            let refuse = |message: String| CallError::Argument { index, parameter: parameter.name, message };
+            converted.push(convert(argument, &(parameter.kind)()).map_err(|error| refuse(index, error.to_string()))?);
+        }
+        for (index, argument) in converted.iter().enumerate() {
+            let Some(parameter) = self.parameter(index) else { continue };
             if argument.is_null() && !parameter.allows_null {
-                return Err(refuse("argument must not be null".to_owned()));
+                return Err(refuse(index, "argument must not be null".to_owned()));
             }
-            converted.push(convert(argument, &(parameter.kind)()).map_err(|error| refuse(error.to_string()))?);
+            if !parameter.allows_dynamic
+                && matches!(argument, Value::Unknown(Type::Dynamic) | Value::Null(Type::Dynamic))
+            {
+                return Ok(Value::DYNAMIC);
+            }
         }
-        let is_open = match self.unknowns {
-            Unknowns::Refused => !converted.iter().all(Value::is_wholly_known),
-            Unknowns::Inside => !converted.iter().all(Value::is_known),
-            Unknowns::Seen => false,
+        let result = match self.body {
+            Body::Fixed { result, .. } => result(),
+            Body::Typed { result, .. } => result(&converted).map_err(fail)?,
         };
-        if is_open {
-            return Ok(Value::Unknown((self.result)(&converted)));
+        let has_to_wait = converted.iter().enumerate().any(|(index, argument)| {
+            !argument.is_known() && self.parameter(index).is_some_and(|parameter| !parameter.allows_unknown)
+        });
+        if has_to_wait {
+            return Ok(Value::Unknown(result));
         }
-        (self.run)(&converted, host).map_err(|fault| match fault {
-            Fault::Argument(index, message) => {
-                let parameter = self.parameter(index).map_or("", |parameter| parameter.name);
-                CallError::Argument { index, parameter, message }
+        match self.body {
+            Body::Fixed { run, .. } => run(&converted, host).map_err(fail),
+            Body::Typed { run, .. } => {
+                let value = run(&converted, &result).map_err(fail)?;
+                if value.kind().conforms_to(&result) {
+                    return Ok(value);
+                }
+                Err(CallError::Failed {
+                    message: format!("the result is a {}, and not the {result} promised", value.kind()),
+                })
             }
-            Fault::Other(message) => CallError::Failed { message },
-        })
+        }
     }
 }
 
@@ -309,6 +354,11 @@ fn whole(arguments: &[Value], index: usize) -> Result<i64, Fault> {
     }
 }
 
+/// Takes the elements of a list, a set or a tuple.
+fn items(arguments: &[Value], index: usize) -> &[Value] {
+    arguments.get(index).and_then(Value::items).unwrap_or_default()
+}
+
 /// Takes the texts of a list of texts; null elements are refused.
 fn texts(value: &Value, index: usize) -> Result<Vec<&str>, Fault> {
     let items = value.items().unwrap_or_default();
@@ -316,5 +366,7 @@ fn texts(value: &Value, index: usize) -> Result<Vec<&str>, Fault> {
     items.iter().map(text).collect()
 }
 
+#[cfg(test)]
+mod recorded;
 #[cfg(test)]
 mod tests;

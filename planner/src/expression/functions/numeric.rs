@@ -2,7 +2,10 @@
 
 use num_bigint::BigInt;
 
-use super::{Fault, Function, Outcome, Parameter, Value, function, kinds, parameter, results, text, whole};
+use super::double;
+use super::{
+    Fault, Function, Outcome, Parameter, Type, Value, function, kinds, parameter, results, text, typed, whole,
+};
 use crate::expression::number::Number;
 use crate::expression::scope::Host;
 
@@ -14,18 +17,21 @@ pub(super) const FUNCTIONS: &[Function] = &[
     function("ceil", &[NUM], results::number, |arguments, _| Ok(Value::Number(number(arguments, 0)?.ceil()))),
     function("floor", &[NUM], results::number, |arguments, _| Ok(Value::Number(number(arguments, 0)?.floor()))),
     function("log", &[NUM, parameter("base", kinds::number)], results::number, |arguments, _| {
-        double(number(arguments, 0)?.to_f64().ln() / number(arguments, 1)?.to_f64().ln())
+        shown(double::log(double_of(arguments, 0)?) / double::log(double_of(arguments, 1)?))
     }),
     function("max", &[], results::number, |arguments, _| best(arguments, |new, old| new > old)).variadic(NUMBERS),
     function("min", &[], results::number, |arguments, _| best(arguments, |new, old| new < old)).variadic(NUMBERS),
-    function(
+    typed(
         "parseint",
         &[parameter("number", kinds::any), parameter("base", kinds::number)],
-        results::number,
+        |arguments| match arguments[0].kind() {
+            Type::String => Ok(Type::Number),
+            other => Err(Fault::Argument(0, format!("first argument must be a string, not {other}"))),
+        },
         parseint,
     ),
     function("pow", &[NUM, parameter("power", kinds::number)], results::number, |arguments, _| {
-        double(number(arguments, 0)?.to_f64().powf(number(arguments, 1)?.to_f64()))
+        shown(double::pow(double_of(arguments, 0)?, double_of(arguments, 1)?))
     }),
     function("signum", &[NUM], results::number, |arguments, _| Ok(Value::number(whole(arguments, 0)?.signum()))),
     function("sum", &[parameter("list", kinds::any)], results::number, sum),
@@ -38,10 +44,19 @@ fn number(arguments: &[Value], index: usize) -> Result<&Number, Fault> {
     }
 }
 
+/// Takes a number as a double. Only infinity itself becomes one.
+fn double_of(arguments: &[Value], index: usize) -> Result<f64, Fault> {
+    let number = number(arguments, index)?;
+    let double = number.to_f64();
+    if double.is_infinite() && !number.is_infinite() {
+        return Err(Fault::Argument(index, "value must be between the bounds of doubles".to_owned()));
+    }
+    Ok(double)
+}
+
 /// Takes the result of a computation with doubles: as many digits as a double has.
-fn double(value: f64) -> Outcome {
-    let number = if value.is_finite() { Number::parse(&format!("{value}")) } else { Number::from_f64(value) };
-    number.map(Value::Number).ok_or_else(|| "the result is not a number".into())
+fn shown(value: f64) -> Outcome {
+    Number::from_double(value).map(Value::Number).ok_or_else(|| "the result is not a number".into())
 }
 
 fn best(arguments: &[Value], is_better: fn(&Number, &Number) -> bool) -> Outcome {
@@ -56,10 +71,7 @@ fn best(arguments: &[Value], is_better: fn(&Number, &Number) -> bool) -> Outcome
 }
 
 /// Knows digits beyond those of other libraries: upper case after lower case from base 37 on, as Go has it.
-fn parseint(arguments: &[Value], _: &Host<'_>) -> Outcome {
-    let Some(Value::String(_)) = arguments.first() else {
-        return Err(Fault::Argument(0, "first argument must be a string".to_owned()));
-    };
+fn parseint(arguments: &[Value], _: &Type) -> Outcome {
     let base = whole(arguments, 1)?;
     if !(2..=62).contains(&base) {
         return Err(Fault::Argument(1, "base must be a whole number between 2 and 62 inclusive".to_owned()));
@@ -92,12 +104,15 @@ fn parseint(arguments: &[Value], _: &Host<'_>) -> Outcome {
 fn sum(arguments: &[Value], _: &Host<'_>) -> Outcome {
     let items = arguments.first().and_then(Value::items);
     let items = items.ok_or_else(|| Fault::Argument(0, "must be a list, a set or a tuple of numbers".to_owned()))?;
+    if !items.iter().all(Value::is_wholly_known) {
+        return Ok(Value::Unknown(Type::Number));
+    }
     if items.is_empty() {
         return Err(Fault::Argument(0, "cannot sum an empty list".to_owned()));
     }
     let mut total = Number::from(0_i64);
     for item in items {
-        let item = crate::expression::convert::convert(item, &super::Type::Number)
+        let item = crate::expression::convert::convert(item, &Type::Number)
             .map_err(|_| Fault::Argument(0, "must be a list, a set or a tuple of numbers".to_owned()))?;
         let Value::Number(number) = item else {
             return Err(Fault::Argument(0, "must not have null values".to_owned()));

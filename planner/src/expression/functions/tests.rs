@@ -3,7 +3,7 @@ use std::cell::RefCell;
 use super::*;
 use crate::blocks::Ground;
 
-fn call(name: &str, arguments: &[Value]) -> Result<Value, CallError> {
+pub(super) fn call(name: &str, arguments: &[Value]) -> Result<Value, CallError> {
     let ground = Ground::default();
     let usage = RefCell::default();
     let random = || [7; 16];

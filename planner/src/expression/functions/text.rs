@@ -1,5 +1,6 @@
 //! Functions of texts. Characters are grapheme clusters, but for `split`, which knows code points.
 
+use unicode_normalization::char::is_combining_mark;
 use unicode_segmentation::UnicodeSegmentation as _;
 
 use super::{
@@ -18,7 +19,7 @@ pub(super) const FUNCTIONS: &[Function] = &[
         Ok(Value::Bool(text(arguments, 0).ends_with(text(arguments, 1))))
     }),
     function("indent", &[parameter("spaces", kinds::number), STR], results::text, indent),
-    function("join", &[parameter("separator", kinds::text), parameter("lists", kinds::texts)], results::text, join)
+    function("join", &[parameter("separator", kinds::text)], results::text, join)
         .variadic(parameter("lists", kinds::texts)),
     function("lower", &[STR], results::text, |arguments, _| Ok(Value::string(&lower_case(text(arguments, 0))))),
     function(
@@ -35,7 +36,7 @@ pub(super) const FUNCTIONS: &[Function] = &[
         Ok(Value::Bool(text(arguments, 0).contains(text(arguments, 1))))
     }),
     function("strrev", &[STR], results::text, |arguments, _| {
-        Ok(Value::string(&text(arguments, 0).graphemes(true).rev().collect::<String>()))
+        Ok(Value::string(&graphemes(text(arguments, 0)).into_iter().rev().collect::<String>()))
     }),
     function(
         "substr",
@@ -60,16 +61,45 @@ pub(super) const FUNCTIONS: &[Function] = &[
     function("upper", &[STR], results::text, |arguments, _| Ok(Value::string(&upper_case(text(arguments, 0))))),
 ];
 
+/// Splits a text into its grapheme clusters, by the rules of Unicode 13.
+///
+/// Later versions take consonants of Indic scripts that are joined for one; they are two here.
+pub(super) fn graphemes(text: &str) -> Vec<&str> {
+    text.graphemes(true).flat_map(split_conjuncts).collect()
+}
+
+fn split_conjuncts(cluster: &str) -> impl Iterator<Item = &str> {
+    let is_joined = |(at, c): &(usize, char)| {
+        let is_syllable = matches!(c, '\u{1100}'..='\u{11ff}' | '\u{a960}'..='\u{a97f}' | '\u{ac00}'..='\u{d7ff}');
+        let is_mark = is_combining_mark(*c) || matches!(c, '\u{e33}' | '\u{eb3}' | '\u{ff9e}' | '\u{ff9f}');
+        let goes_before = cluster[..*at].chars().next_back().is_some_and(|before| !is_combining_mark(before));
+        *at > 0 && c.is_alphabetic() && !is_syllable && !is_mark && !goes_before
+    };
+    let mut starts: Vec<usize> = cluster.char_indices().filter(is_joined).map(|(at, _)| at).collect();
+    starts.insert(0, 0);
+    let ends: Vec<usize> = starts.iter().skip(1).copied().chain([cluster.len()]).collect();
+    starts.into_iter().zip(ends).map(|(start, end)| &cluster[start..end])
+}
+
 fn indent(arguments: &[Value], _: &Host<'_>) -> Outcome {
-    let spaces = usize::try_from(whole(arguments, 0)?)
-        .ok()
-        .filter(|spaces| *spaces <= 1 << 20)
-        .ok_or_else(|| Fault::Argument(0, "must be a small number that is not negative".to_owned()))?;
-    let joint = format!("\n{}", " ".repeat(spaces));
-    Ok(Value::string(&text(arguments, 1).replace('\n', &joint)))
+    let spaces = whole(arguments, 0)?;
+    let small = usize::try_from(spaces).ok().filter(|spaces| *spaces <= 1 << 20);
+    let text = text(arguments, 1);
+    match small {
+        // Where nothing is indented, any number will do.
+        _ if spaces >= 0 && !text.contains('\n') => Ok(arguments[1].clone()),
+        Some(spaces) => Ok(Value::string(&text.replace('\n', &format!("\n{}", " ".repeat(spaces))))),
+        None => Err(Fault::Argument(0, "must be a small number that is not negative".to_owned())),
+    }
 }
 
 fn join(arguments: &[Value], _: &Host<'_>) -> Outcome {
+    if arguments.len() < 2 {
+        return Err("at least one list is required".into());
+    }
+    if !arguments.iter().all(Value::is_wholly_known) {
+        return Ok(Value::Unknown(Type::String));
+    }
     let mut all = Vec::new();
     for (index, list) in arguments.iter().enumerate().skip(1) {
         all.extend(texts(list, index)?);
@@ -79,31 +109,27 @@ fn join(arguments: &[Value], _: &Host<'_>) -> Outcome {
 
 fn split(arguments: &[Value], _: &Host<'_>) -> Outcome {
     let (separator, whole) = (text(arguments, 0), text(arguments, 1));
+    // A text without characters has no part between them, and one part between separators.
     let parts: Vec<Value> = if separator.is_empty() {
         whole.chars().map(|c| Value::string(c.encode_utf8(&mut [0; 4]))).collect()
     } else {
         whole.split(separator).map(Value::string).collect()
     };
-    // An empty text has one part, which is empty.
-    let parts = if whole.is_empty() { vec![Value::string("")] } else { parts };
     Ok(Value::list(Type::String, parts))
 }
 
 fn substr(arguments: &[Value], _: &Host<'_>) -> Outcome {
-    let graphemes: Vec<&str> = text(arguments, 0).graphemes(true).collect();
+    let graphemes = graphemes(text(arguments, 0));
     let count = i64::try_from(graphemes.len()).unwrap_or(i64::MAX);
     let (offset, length) = (whole(arguments, 1)?, whole(arguments, 2)?);
-    let start = if offset < 0 { offset.saturating_add(count) } else { offset };
-    if start < 0 {
-        // Packer counts the missing part as none: nothing is left of the start but the start itself.
-        return Ok(Value::string(&take(&graphemes, 0, length)));
+    if offset >= 0 && length == 0 {
+        return Ok(Value::string(""));
     }
-    Ok(Value::string(&take(&graphemes, usize::try_from(start).unwrap_or(usize::MAX), length)))
-}
-
-fn take(graphemes: &[&str], start: usize, length: i64) -> String {
-    let limit = usize::try_from(length).unwrap_or(usize::MAX);
-    graphemes.iter().skip(start).take(limit).copied().collect()
+    let start = if offset < 0 { offset.saturating_add(count) } else { offset };
+    // What lies before the text is not there; counted from the end, a length of none is one without limit.
+    let start = usize::try_from(start.max(0)).unwrap_or(usize::MAX);
+    let limit = usize::try_from(length).ok().filter(|limit| *limit > 0).unwrap_or(usize::MAX);
+    Ok(Value::string(&graphemes.iter().skip(start).take(limit).copied().collect::<String>()))
 }
 
 fn title(arguments: &[Value], _: &Host<'_>) -> Outcome {
@@ -111,11 +137,58 @@ fn title(arguments: &[Value], _: &Host<'_>) -> Outcome {
     let mut starts = true;
     for c in text(arguments, 0).chars() {
         if starts {
-            out.push_str(&upper_case(c.encode_utf8(&mut [0; 4])))
+            out.push_str(&title_case(c))
         } else {
             out.push(c)
         }
-        starts = !(c.is_alphanumeric() || c == '_');
+        starts = if c.is_ascii() { !(c.is_ascii_alphanumeric() || c == '_') } else { c.is_whitespace() };
     }
     Ok(Value::string(&out))
+}
+
+/// The form of a letter at the start of a word; it is another one than the capital for letters that are two in one.
+fn title_case(c: char) -> String {
+    let code = u32::from(c);
+    let title = match code {
+        0x1c4..=0x1cc => 0x1c5 + (code - 0x1c4) / 3 * 3,
+        0x1f1..=0x1f3 => 0x1f2,
+        // Georgian has capitals, but not at the start of words.
+        0x10d0..=0x10fa | 0x10fd..=0x10ff => code,
+        _ => return upper_case(c.encode_utf8(&mut [0; 4])),
+    };
+    char::from_u32(title).unwrap_or(c).to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::expression::functions::tests::call;
+    use crate::expression::value::Value;
+
+    fn text(name: &str, arguments: &[Value]) -> String {
+        let value = call(name, arguments).expect("is a call");
+        value.as_text().expect("is a text").to_owned()
+    }
+
+    #[test]
+    fn words_begin_after_blanks_and_ascii_signs() {
+        let title = |words: &str| text("title", &[Value::string(words)]);
+        assert_eq!(title("it's a-b a_b 1ab"), "It'S A-B A_b 1ab");
+        assert_eq!(title("à\u{301}b é·a"), "À\u{301}b É·a");
+        assert_eq!(title("ǆ ǅ Ǆ ა"), "ǅ ǅ ǅ ა");
+    }
+
+    #[test]
+    fn joined_consonants_are_two_characters() {
+        assert_eq!(super::graphemes("क्षa"), ["क्", "ष", "a"]);
+        assert_eq!(super::graphemes("한กำe\u{301}"), ["한", "กำ", "e\u{301}"]);
+        assert_eq!(super::graphemes("👨\u{200d}👩"), ["👨\u{200d}👩"]);
+    }
+
+    #[test]
+    fn a_length_of_none_counts_only_from_the_start() {
+        let part = |offset: i64, length: i64| {
+            text("substr", &[Value::string("abcd"), Value::number(offset), Value::number(length)])
+        };
+        assert_eq!([part(1, 0), part(-3, 0), part(-3, 1), part(-9, 2), part(1, -1)], ["", "bcd", "b", "ab", "bcd"]);
+    }
 }

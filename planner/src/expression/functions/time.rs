@@ -3,10 +3,10 @@
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use jiff::civil::DateTime;
-use jiff::tz::TimeZone;
+use num_bigint::BigInt;
 
-use super::{Fault, Function, Outcome, Parameter, Value, function, kinds, parameter, results, text, whole};
+use super::calendar::{date_of, days_from, days_of, week, weekday};
+use super::{Fault, Function, Outcome, Parameter, Type, Value, function, kinds, parameter, results, text, whole};
 use crate::expression::scope::Host;
 use crate::value::duration;
 use crate::value::functions::{MONTHS, RFC_3339, WEEKDAYS, go_format, strftime};
@@ -24,10 +24,16 @@ pub(super) const FUNCTIONS: &[Function] = &[
         legacy(arguments, host, "legacy_strftime", strftime)
     })
     .variadic(FORMAT),
-    function("rfc3339_parse", &[TIMESTAMP], results::dynamic, |arguments, _| {
-        let moment = Moment::parse(text(arguments, 0), &['T', ' ']).map_err(|reason| Fault::Argument(0, reason))?;
-        Ok(moment.describe(("unix", Value::number(moment.unix()))))
-    }),
+    function(
+        "rfc3339_parse",
+        &[TIMESTAMP],
+        || described("unix", Type::Number),
+        |arguments, _| {
+            let moment =
+                Moment::parse(text(arguments, 0), Form::Lenient).map_err(|reason| Fault::Argument(0, reason))?;
+            Ok(moment.describe("unix", Value::number(BigInt::from(moment.unix()))))
+        },
+    ),
     function("timeadd", &[TIMESTAMP, parameter("duration", kinds::text)], results::text, time_add),
     function("timestamp", &[], results::text, |_, host| {
         host.usage.borrow_mut().volatile.insert("timestamp".to_owned());
@@ -36,12 +42,10 @@ pub(super) const FUNCTIONS: &[Function] = &[
     function(
         "unix_timestamp_parse",
         &[parameter("unix_timestamp", kinds::number)],
-        results::dynamic,
+        || described("rfc3339", Type::String),
         |arguments, _| {
-            let instant = Timestamp::from_second(whole(arguments, 0)?)
-                .map_err(|_| Fault::Argument(0, "the time is out of range".to_owned()))?;
-            let moment = Moment { local: TimeZone::UTC.to_datetime(instant), offset: 0, is_utc: true };
-            Ok(moment.describe(("rfc3339", Value::string(&moment.rfc3339()))))
+            let moment = from_unix(whole(arguments, 0)?);
+            Ok(moment.describe("rfc3339", Value::string(&moment.rfc3339())))
         },
     ),
 ];
@@ -58,64 +62,148 @@ fn legacy(arguments: &[Value], host: &Host<'_>, name: &str, format: fn(&str, Tim
 /// A time with the zone that it was written in.
 #[derive(Clone, Copy)]
 struct Moment {
-    local: DateTime,
+    /// Seconds of the clock in that zone, from the start of 1970.
+    local: i128,
     /// Seconds east of Greenwich.
-    offset: i32,
-    /// Whether the zone was written as `Z`.
-    is_utc: bool,
+    offset: i64,
+}
+
+/// How strictly a time is read.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Form {
+    /// By the letter of RFC 3339.
+    Strict,
+    /// As Go reads it when nobody asks for strictness: hours of one digit, a comma before the fraction, zones of 24
+    /// hours; here with a blank for the `T` too.
+    Lenient,
+}
+
+/// What is left of a text to read.
+struct Rest<'t>(&'t str);
+
+impl Rest<'_> {
+    /// Takes so many digits that make a number in these bounds.
+    fn number(&mut self, digits: usize, low: i64, high: i64) -> Option<i64> {
+        let taken = self.0.get(..digits).filter(|taken| taken.bytes().all(|byte| byte.is_ascii_digit()))?;
+        self.0 = &self.0[digits..];
+        taken.parse().ok().filter(|number| (low..=high).contains(number))
+    }
+
+    /// Takes one digit or two.
+    fn short(&mut self, low: i64, high: i64) -> Option<i64> {
+        let is_long = self.0.as_bytes().get(1).is_some_and(u8::is_ascii_digit);
+        self.number(if is_long { 2 } else { 1 }, low, high)
+    }
+
+    fn sign(&mut self, sign: char) -> Option<()> {
+        self.0 = self.0.strip_prefix(sign)?;
+        Some(())
+    }
+
+    /// Takes the fraction of a second, if there is one.
+    fn fraction(&mut self, is_lenient: bool) -> Option<()> {
+        if self.sign('.').or_else(|| if is_lenient { self.sign(',') } else { None }).is_some() {
+            let digits = self.0.bytes().take_while(u8::is_ascii_digit).count();
+            self.0 = self.0.get(digits..).filter(|_| digits > 0)?;
+        }
+        Some(())
+    }
+
+    /// Takes the zone; returns seconds east of Greenwich.
+    fn zone(&mut self, is_lenient: bool) -> Option<i64> {
+        if self.sign('Z').is_some() {
+            return Some(0);
+        }
+        let is_west = self.sign('-').is_some();
+        if !is_west {
+            self.sign('+')?;
+        }
+        let hours = self.number(2, 0, if is_lenient { 24 } else { 23 })?;
+        self.sign(':')?;
+        let minutes = self.number(2, 0, if is_lenient { 60 } else { 59 })?;
+        let seconds = hours * 3600 + minutes * 60;
+        Some(if is_west { -seconds } else { seconds })
+    }
+}
+
+/// Reads a time as YAML has them, and writes it by RFC 3339: a date alone, or with the time of day, the zone after a `T`
+/// only.
+pub(super) fn of_yaml(written: &str) -> Option<String> {
+    let mut rest = Rest(written);
+    let year = i128::from(rest.number(4, 0, 9999)?);
+    rest.sign('-')?;
+    let month = rest.short(1, 12)?;
+    rest.sign('-')?;
+    let day = rest.short(1, 31)?;
+    let mut moment = Moment { local: days_from(year, month, day) * 86_400, offset: 0 };
+    if !rest.0.is_empty() {
+        let has_zone = rest.sign('T').or_else(|| rest.sign('t')).is_some();
+        if !has_zone {
+            rest.0.starts_with(' ').then_some(())?;
+            rest.0 = rest.0.trim_start_matches(' ');
+        }
+        let hour = rest.short(0, 23)?;
+        rest.sign(':')?;
+        let minute = rest.short(0, 59)?;
+        rest.sign(':')?;
+        moment.local += i128::from(hour * 3600 + minute * 60 + rest.short(0, 59)?);
+        rest.fraction(true)?;
+        if has_zone {
+            moment.offset = rest.zone(true)?;
+        }
+    }
+    (rest.0.is_empty() && day <= days_of(year, month)).then(|| moment.rfc3339())
 }
 
 impl Moment {
     /// Reads `2006-01-02T15:04:05Z` or the like.
-    fn parse(written: &str, separators: &[char]) -> Result<Self, String> {
-        let fault = || format!("not a valid RFC3339 timestamp: \"{written}\"");
-        let part = |range: std::ops::Range<usize>, low: i16, high: i16| -> Result<i16, String> {
-            let digits =
-                written.get(range).filter(|text| text.bytes().all(|b| b.is_ascii_digit())).ok_or_else(fault)?;
-            digits.parse().ok().filter(|value| (low..=high).contains(value)).ok_or_else(fault)
-        };
-        let sign_at = |at: usize, sign: &[char]| -> Result<(), String> {
-            let c = written.get(at..).and_then(|rest| rest.chars().next());
-            c.filter(|c| sign.contains(c)).map(|_| ()).ok_or_else(fault)
-        };
-        let (year, month, day) = (part(0..4, 0, 9999)?, part(5..7, 1, 12)?, part(8..10, 1, 31)?);
-        let (hour, minute, second) = (part(11..13, 0, 23)?, part(14..16, 0, 59)?, part(17..19, 0, 59)?);
-        sign_at(4, &['-'])?;
-        sign_at(7, &['-'])?;
-        sign_at(10, separators)?;
-        sign_at(13, &[':'])?;
-        sign_at(16, &[':'])?;
-        let mut at = 19;
-        let mut nanosecond = 0;
-        if written[at..].starts_with('.') {
-            let digits: String = written[at + 1..].chars().take_while(char::is_ascii_digit).collect();
-            if digits.is_empty() {
-                return Err(fault());
-            }
-            at += 1 + digits.len();
-            nanosecond = format!("{digits:0<9}")[..9].parse().map_err(|_| fault())?;
-        }
-        let (offset, is_utc) = match &written[at..] {
-            "Z" => (0, true),
-            zone if zone.len() == 6 => {
-                sign_at(at, &['+', '-'])?;
-                sign_at(at + 3, &[':'])?;
-                let (hours, minutes) = (part(at + 1..at + 3, 0, 23)?, part(at + 4..at + 6, 0, 59)?);
-                let seconds = i32::from(hours) * 3600 + i32::from(minutes) * 60;
-                (if zone.starts_with('-') { -seconds } else { seconds }, false)
-            }
-            _ => return Err(fault()),
-        };
-        let small = |value: i16| i8::try_from(value).unwrap_or(i8::MAX);
-        let local =
-            DateTime::new(year, small(month), small(day), small(hour), small(minute), small(second), nanosecond)
-                .map_err(|_| fault())?;
-        Ok(Self { local, offset, is_utc })
+    fn parse(written: &str, form: Form) -> Result<Self, String> {
+        Self::read(written, form).ok_or_else(|| format!("not a valid RFC3339 timestamp: \"{written}\""))
     }
 
-    fn unix(&self) -> i64 {
-        let as_utc = TimeZone::UTC.to_timestamp(self.local).map_or(0, Timestamp::as_second);
-        as_utc - i64::from(self.offset)
+    fn read(written: &str, form: Form) -> Option<Self> {
+        let is_lenient = form == Form::Lenient;
+        let mut rest = Rest(written);
+        let year = i128::from(rest.number(4, 0, 9999)?);
+        rest.sign('-')?;
+        let month = rest.number(2, 1, 12)?;
+        rest.sign('-')?;
+        let day = rest.number(2, 1, 31)?;
+        if rest.sign('T').is_none() {
+            (is_lenient && rest.0.starts_with(' ')).then_some(())?;
+            rest.0 = rest.0.trim_start_matches(' ');
+        }
+        let hour = if is_lenient { rest.short(0, 23) } else { rest.number(2, 0, 23) }?;
+        rest.sign(':')?;
+        let minute = rest.number(2, 0, 59)?;
+        rest.sign(':')?;
+        let second = rest.number(2, 0, 59)?;
+        rest.fraction(is_lenient)?;
+        let offset = rest.zone(is_lenient)?;
+        if !rest.0.is_empty() || day > days_of(year, month) {
+            return None;
+        }
+        let seconds = hour * 3600 + minute * 60 + second;
+        Some(Self { local: days_from(year, month, day) * 86_400 + i128::from(seconds), offset })
+    }
+
+    fn unix(&self) -> i128 {
+        self.local - i128::from(self.offset)
+    }
+
+    fn days(&self) -> i128 {
+        self.local.div_euclid(86_400)
+    }
+
+    /// Returns year, month and day.
+    fn date(&self) -> (i128, i64, i64) {
+        date_of(self.days())
+    }
+
+    /// Returns hour, minute and second.
+    fn clock(&self) -> (i64, i64, i64) {
+        let seconds = i64::try_from(self.local.rem_euclid(86_400)).unwrap_or(0);
+        (seconds / 3600, seconds / 60 % 60, seconds % 60)
     }
 
     fn zone(&self, colon: bool) -> String {
@@ -124,66 +212,74 @@ impl Moment {
     }
 
     fn rfc3339(&self) -> String {
-        let zone = if self.is_utc || self.offset == 0 { "Z".to_owned() } else { self.zone(true) };
-        let local = self.local;
-        format!(
-            "{:04}-{:02}-{:02}T{:02}:{:02}:{:02}{zone}",
-            local.year(),
-            local.month(),
-            local.day(),
-            local.hour(),
-            local.minute(),
-            local.second()
-        )
-    }
-
-    /// Counts from Sunday.
-    fn weekday(&self) -> i8 {
-        self.local.date().weekday().to_sunday_zero_offset()
+        let zone = if self.offset == 0 { "Z".to_owned() } else { self.zone(true) };
+        let ((year, month, day), (hour, minute, second)) = (self.date(), self.clock());
+        let (sign, year) = (if year < 0 { "-" } else { "" }, year.unsigned_abs());
+        format!("{sign}{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}{zone}")
     }
 
     fn weekday_name(&self) -> &'static str {
-        WEEKDAYS[usize::try_from(self.local.date().weekday().to_monday_zero_offset()).unwrap_or(0)]
+        WEEKDAYS[usize::try_from(weekday(self.days())).unwrap_or(0)]
     }
 
     fn month_name(&self) -> &'static str {
-        MONTHS[usize::try_from(self.local.month() - 1).unwrap_or(0)]
+        MONTHS[usize::try_from(self.date().1 - 1).unwrap_or(0)]
     }
 
-    fn describe(&self, other: (&str, Value)) -> Value {
-        let local = self.local;
-        let week = local.date().iso_week_date();
-        let number = |name: &str, value: i64| (Arc::from(name), Value::number(value));
+    fn describe(&self, name: &str, other: Value) -> Value {
+        let ((year, month, day), (hour, minute, second)) = (self.date(), self.clock());
+        let (iso_year, iso_week) = week(self.days());
+        let number = |name: &str, value: i128| (Arc::from(name), Value::number(BigInt::from(value)));
         Value::object([
-            number("year", local.year().into()),
-            number("year_day", local.date().day_of_year().into()),
-            number("day", local.day().into()),
-            number("month", local.month().into()),
+            number("year", year),
+            number("year_day", self.days() - days_from(year, 1, 1) + 1),
+            number("day", day.into()),
+            number("month", month.into()),
             (Arc::from("month_name"), Value::string(self.month_name())),
-            number("weekday", self.weekday().into()),
+            // Here weeks begin with Sunday.
+            number("weekday", ((weekday(self.days()) + 1) % 7).into()),
             (Arc::from("weekday_name"), Value::string(self.weekday_name())),
-            number("hour", local.hour().into()),
-            number("minute", local.minute().into()),
-            number("second", local.second().into()),
-            number("iso_year", week.year().into()),
-            number("iso_week", week.week().into()),
-            (Arc::from(other.0), other.1),
+            number("hour", hour.into()),
+            number("minute", minute.into()),
+            number("second", second.into()),
+            number("iso_year", iso_year),
+            number("iso_week", iso_week),
+            (Arc::from(name), other),
         ])
     }
 }
 
+/// The type of what a time is described by.
+fn described(name: &str, other: Type) -> Type {
+    Moment { local: 0, offset: 0 }.describe(name, Value::Unknown(other)).kind()
+}
+
+/// A time by its seconds from the start of 1970. Go's count wraps around, long before the first year.
+fn from_unix(seconds: i64) -> Moment {
+    const FIRST: i128 = -9_223_372_028_741_760_000;
+    let local = i128::from(seconds);
+    Moment { local: if local < FIRST { local + (1 << 64) } else { local }, offset: 0 }
+}
+
 fn time_add(arguments: &[Value], _: &Host<'_>) -> Outcome {
-    let mut moment = Moment::parse(text(arguments, 0), &['T']).map_err(|reason| Fault::Argument(0, reason))?;
+    let written = text(arguments, 0);
+    let mut moment = Moment::parse(written, Form::Strict).map_err(|reason| Fault::Argument(0, reason))?;
     let length = duration::parse(text(arguments, 1)).map_err(|reason| Fault::Argument(1, reason))?;
-    moment.local = moment
-        .local
-        .checked_add(jiff::SignedDuration::from_nanos(length))
-        .map_err(|_| Fault::Other("the time is out of range".to_owned()))?;
+    // The fraction of a second is not shown, but counts.
+    let fraction = nanoseconds(written) + length.rem_euclid(1_000_000_000);
+    moment.local += i128::from(length.div_euclid(1_000_000_000) + fraction / 1_000_000_000);
     Ok(Value::string(&moment.rfc3339()))
 }
 
+/// The fraction of the second in a time that was read already.
+fn nanoseconds(written: &str) -> i64 {
+    let Some((_, after)) = written.split_once('.') else { return 0 };
+    let digits: String = after.chars().take_while(char::is_ascii_digit).chain("000000000".chars()).take(9).collect();
+    digits.parse().unwrap_or(0)
+}
+
 fn format_date(arguments: &[Value], _: &Host<'_>) -> Outcome {
-    let moment = Moment::parse(text(arguments, 1), &['T']).map_err(|reason| Fault::Argument(1, reason))?;
+    let moment = Moment::parse(text(arguments, 1), Form::Strict).map_err(|reason| Fault::Argument(1, reason))?;
     let format: Vec<char> = text(arguments, 0).chars().collect();
     let mut out = String::new();
     let mut at = 0;
@@ -207,58 +303,55 @@ fn format_date(arguments: &[Value], _: &Host<'_>) -> Outcome {
     Ok(Value::string(&out))
 }
 
-/// Copies what stands between single quotes; two of them are one.
+/// Copies what stands between single quotes; two of them are one. Returns where it ends.
 fn quoted(format: &[char], start: usize, out: &mut String) -> Result<usize, Fault> {
-    let mut at = start + 1;
-    let begin = out.len();
-    loop {
-        match format.get(at) {
-            None => return Err(Fault::Argument(0, "unterminated literal '".to_owned())),
-            Some('\'') if format.get(at + 1) == Some(&'\'') && at > start => {
-                out.push('\'');
-                at += 2;
-            }
-            Some('\'') => {
-                // An empty pair of quotes stands for a quote.
-                if out.len() == begin {
-                    out.push('\'');
-                }
-                return Ok(at + 1);
-            }
-            Some(c) => {
-                out.push(*c);
-                at += 1;
-            }
-        }
+    if format.get(start + 1) == Some(&'\'') {
+        out.push('\'');
+        return Ok(start + 2);
     }
+    let mut end = start + 1;
+    while end < format.len() && (format[end] != '\'' || format.get(end + 1) == Some(&'\'')) {
+        end += if format[end] == '\'' { 2 } else { 1 };
+    }
+    let end = (end + 1).min(format.len());
+    // A doubled quote at the very end closes the text as well.
+    let [_, inside @ .., '\''] = &format[start..end] else {
+        return Err(Fault::Argument(0, "unterminated literal '".to_owned()));
+    };
+    let mut at = 0;
+    while let Some(c) = inside.get(at) {
+        out.push(*c);
+        at += if *c == '\'' { 2 } else { 1 };
+    }
+    Ok(end)
 }
 
 impl Moment {
     fn verb(&self, letter: char, run: usize) -> Option<String> {
-        let local = self.local;
-        let hour12 = if local.hour() % 12 == 0 { 12 } else { local.hour() % 12 };
+        let ((year, month, day), (hour, minute, second)) = (self.date(), self.clock());
+        let hour12 = if hour % 12 == 0 { 12 } else { hour % 12 };
         let short = |name: &str| name[..3].to_owned();
         Some(match (letter, run) {
-            ('Y', 2) => format!("{:02}", local.year().rem_euclid(100)),
-            ('Y', 4) => format!("{:04}", local.year()),
-            ('M', 1) => local.month().to_string(),
-            ('M', 2) => format!("{:02}", local.month()),
+            ('Y', 2) => format!("{:02}", year.rem_euclid(100)),
+            ('Y', 4) => format!("{:04}", year),
+            ('M', 1) => month.to_string(),
+            ('M', 2) => format!("{:02}", month),
             ('M', 3) => short(self.month_name()),
             ('M', 4) => self.month_name().to_owned(),
-            ('D', 1) => local.day().to_string(),
-            ('D', 2) => format!("{:02}", local.day()),
+            ('D', 1) => day.to_string(),
+            ('D', 2) => format!("{:02}", day),
             ('E', 3) => short(self.weekday_name()),
             ('E', 4) => self.weekday_name().to_owned(),
-            ('h', 1) => local.hour().to_string(),
-            ('h', 2) => format!("{:02}", local.hour()),
+            ('h', 1) => hour.to_string(),
+            ('h', 2) => format!("{:02}", hour),
             ('H', 1) => hour12.to_string(),
             ('H', 2) => format!("{hour12:02}"),
-            ('A', 2) => if local.hour() < 12 { "AM" } else { "PM" }.to_owned(),
-            ('a', 2) => if local.hour() < 12 { "am" } else { "pm" }.to_owned(),
-            ('m', 1) => local.minute().to_string(),
-            ('m', 2) => format!("{:02}", local.minute()),
-            ('s', 1) => local.second().to_string(),
-            ('s', 2) => format!("{:02}", local.second()),
+            ('A', 2) => if hour < 12 { "AM" } else { "PM" }.to_owned(),
+            ('a', 2) => if hour < 12 { "am" } else { "pm" }.to_owned(),
+            ('m', 1) => minute.to_string(),
+            ('m', 2) => format!("{:02}", minute),
+            ('s', 1) => second.to_string(),
+            ('s', 2) => format!("{:02}", second),
             ('Z', 1) if self.offset == 0 => "Z".to_owned(),
             ('Z', 1) => self.zone(true),
             ('Z', 3) if self.offset == 0 => "UTC".to_owned(),
@@ -266,5 +359,48 @@ impl Moment {
             ('Z', 5) => self.zone(true),
             _ => return None,
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_count_of_seconds_wraps_around() {
+        assert_eq!(from_unix(i64::MIN).rfc3339(), "292277026596-12-04T15:30:08Z");
+        assert_eq!(from_unix(-62_135_596_801).rfc3339(), "0000-12-31T23:59:59Z");
+    }
+
+    #[test]
+    fn lenient_times_may_be_sloppy() {
+        for text in [
+            "2020-02-03T4:05:06Z",
+            "2020-02-03T04:05:06,5Z",
+            "2020-02-03  04:05:06Z",
+            "2020-02-03T04:05:06+24:00",
+            "2020-02-03T04:05:06-00:60",
+        ] {
+            assert!(Moment::read(text, Form::Lenient).is_some(), "{text}");
+            assert!(Moment::read(text, Form::Strict).is_none(), "{text}");
+        }
+        for text in ["2020-02-30T00:00:00Z", "2020-02-03T24:00:00Z", "2020-02-03T04:05:06.Z", "2020-02-03T04:05:06"] {
+            assert!(Moment::read(text, Form::Lenient).is_none(), "{text}");
+        }
+    }
+
+    #[test]
+    fn quotes_in_formats() {
+        let quotes = |format: &str| {
+            let mut out = String::new();
+            let format: Vec<char> = format.chars().collect();
+            quoted(&format, 0, &mut out).ok().map(|end| (out, end))
+        };
+        let some = |text: &str, end: usize| Some((text.to_owned(), end));
+        assert_eq!(quotes("''''"), some("'", 2));
+        assert_eq!(quotes("'it''s' hh"), some("it's", 7));
+        assert_eq!(quotes("'a''"), some("a'", 4));
+        assert_eq!(quotes("'open"), None);
+        assert_eq!(quotes("'"), None);
     }
 }
