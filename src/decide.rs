@@ -43,6 +43,8 @@ impl Grounds {
 
 /// Starts the threads that everything asynchronous runs on.
 pub fn threads() -> Outcome<tokio::runtime::Runtime> {
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    // Nodes wait most of the time: one thread serves them all without waking another for each step; what computes for
+    // long or blocks has threads of its own.
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     runtime.map_err(|error| rpk_runtime::failure::Failure::new(format!("cannot start threads: {error}")))
 }
