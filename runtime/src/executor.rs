@@ -379,6 +379,7 @@ impl<'a> Run<'a> {
             } else {
                 keeping::keep(&ctx, &ledger, &node, Made { took, ..Made::default() }).await;
             }
+            post_processor.kept(&ctx);
             if let Some(maker) = maker {
                 maker.discard(&ctx, &input, Some(&output)).await?;
                 ledger.consumed(&source);

@@ -54,6 +54,18 @@ pub enum Entry {
         /// The container's id.
         container: String,
     },
+    /// An image of this name is about to be imported.
+    Import {
+        /// Its name.
+        name: String,
+        /// When, in Unix seconds.
+        at: u64,
+    },
+    /// What was imported is known to somebody.
+    ImportSettled {
+        /// Its name.
+        name: String,
+    },
     /// A file is about to be written that will get another name once it is whole.
     File {
         /// Where; absolute.
@@ -173,6 +185,8 @@ pub struct Open {
     pub images: Vec<String>,
     /// Ids of containers of which an image was about to be made, and when, in Unix seconds.
     pub commits: Vec<(String, u64)>,
+    /// Names of images that were about to be imported, and when, in Unix seconds.
+    pub imports: Vec<(String, u64)>,
     /// Files that are not whole.
     pub files: Vec<PathBuf>,
 }
@@ -192,6 +206,8 @@ impl Open {
                 Entry::Image { name } => open.images.push(name),
                 Entry::Commit { container, at } => open.commits.push((container, at)),
                 Entry::CommitSettled { container } => open.commits.retain(|(known, _)| *known != container),
+                Entry::Import { name, at } => open.imports.push((name, at)),
+                Entry::ImportSettled { name } => open.imports.retain(|(known, _)| *known != name),
                 Entry::File { path } => open.files.push(path),
             }
         }
@@ -202,7 +218,7 @@ impl Open {
     /// Tells whether nothing is left. Names of images are no matter: a stored result may need them.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.containers.is_empty() && self.commits.is_empty() && self.files.is_empty()
+        self.containers.is_empty() && self.commits.is_empty() && self.imports.is_empty() && self.files.is_empty()
     }
 }
 
@@ -245,6 +261,7 @@ mod tests {
             containers: vec![("b".to_owned(), None, 5), ("c".to_owned(), Some("idc".to_owned()), 5)],
             images: vec!["rpk/cache:1".to_owned()],
             commits: vec![("idc".to_owned(), 6)],
+            imports: Vec::new(),
             files: vec![left],
         };
         assert_eq!(dead.open, expected);

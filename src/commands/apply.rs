@@ -142,6 +142,7 @@ async fn apply(
     };
     let report = execute(&plan, grounds, ledger, prompt, reporter, run).await?;
     drop(locks);
+    told(recovery::clean_up_late(&grounds.cache, &grounds.engine).await, screen);
     record::forget_old(grounds.cache.root());
     keep_within_limit(&grounds.cache, &grounds.engine, size_limit()?).await;
     if arguments.on_error == cli::OnError::Shell
@@ -156,10 +157,14 @@ async fn apply(
 /// Makes the cache ready and takes away what killed runs have left.
 pub(super) async fn prepare(grounds: &mut Grounds, screen: &Screen) -> Outcome<()> {
     grounds.cache.prepare()?;
-    for left in recovery::clean_up(&grounds.cache, &grounds.engine).await {
+    told(recovery::clean_up(&grounds.cache, &grounds.engine).await, screen);
+    Ok(())
+}
+
+fn told(removed: Vec<String>, screen: &Screen) {
+    for left in removed {
         screen.note(Some(&format!("Removed what a run that was killed has left: {left}")));
     }
-    Ok(())
 }
 
 /// Decides what is done and sees to it that no other process does the same at the same time: the second one waits,

@@ -17,6 +17,7 @@ use crate::artifact::Artifact;
 use crate::context::NodeContext;
 use crate::docker::{EXPORT_BUILDER_ID, IMAGE_BUILDER_ID, explain, remove_image};
 use crate::failure::{Failure, Outcome};
+use crate::journal::{self, Entry};
 
 /// The `docker-import` post-processor type.
 pub struct DockerImport;
@@ -91,6 +92,10 @@ impl PostProcessor for Config {
         .boxed()
     }
 
+    fn kept(&self, ctx: &NodeContext) {
+        ctx.services.journal.write(&Entry::ImportSettled { name: self.name() });
+    }
+
     fn discard<'a>(&'a self, ctx: &'a NodeContext, artifact: &'a Artifact) -> BoxFuture<'a, Outcome<()>> {
         remove_image(ctx, &artifact.id).boxed()
     }
@@ -109,6 +114,9 @@ impl Config {
         }
         if let Some(platform) = &self.platform {
             options = options.platform(platform);
+        }
+        if !self.repository.is_empty() {
+            ctx.services.journal.write(&Entry::Import { name: self.name(), at: journal::now() });
         }
         let body = body_try_stream(ReaderStream::with_capacity(file, 256 * 1024));
         let mut progress = engine.client().create_image(Some(options.build()), Some(body), None);

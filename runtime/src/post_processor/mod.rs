@@ -76,6 +76,11 @@ pub trait PostProcessor: Send + Sync {
         crate::docker::identity(engine, artifact).boxed()
     }
 
+    /// Takes note that what was made is known to whoever asks later.
+    fn kept(&self, ctx: &NodeContext) {
+        let _ = ctx;
+    }
+
     /// Destroys an artifact that this post-processor made. By default, deletes its files.
     fn discard<'a>(&'a self, ctx: &'a NodeContext, artifact: &'a Artifact) -> BoxFuture<'a, Outcome<()>> {
         let _ = ctx;
