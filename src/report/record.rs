@@ -89,14 +89,14 @@ impl Record {
     }
 
     fn take(&mut self, event: &Event) -> io::Result<()> {
-        if let Event::NodeOutput { line, .. } = event {
-            self.output_bytes += line.len() as u64;
-            if self.output_bytes > OUTPUT_LIMIT {
-                return Ok(());
-            }
+        let is_output = matches!(event, Event::NodeOutput { .. });
+        if is_output && self.output_bytes > OUTPUT_LIMIT {
+            return Ok(());
         }
         if let Some(document) = document(&self.plan, event) {
-            self.line(&document)?;
+            let text = document.to_string();
+            self.output_bytes += if is_output { text.len() as u64 } else { 0 };
+            writeln!(self.events, "{text}")?;
         }
         if let Event::RunFinished { report } = event {
             self.summary.status = Some(report.status.word().to_owned());

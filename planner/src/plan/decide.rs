@@ -293,6 +293,9 @@ impl Deciding<'_> {
         }
         match self.causes[place] {
             Some(cause) => decision(Action::Run, self.reason(place, cause)),
+            None if self.keys[place].is_none() && unknown[place] == place => {
+                decision(Action::Unknown, Reason::SourceUnknown)
+            }
             None if self.keys[place].is_none() => {
                 decision(Action::Unknown, Reason::UpstreamUnknown(self.graph.at(unknown[place]).id.clone()))
             }
@@ -302,7 +305,8 @@ impl Deciding<'_> {
                         .graph
                         .outputs_at(place)
                         .any(|(edge, reader)| edge == Edge::Machine && self.causes[reader].is_some());
-                Decision { is_start: goes_on, ..decision(Action::Reuse, Reason::Cached) }
+                let reason = if goes_on { Reason::CachedState } else { Reason::Cached };
+                Decision { is_start: goes_on, ..decision(Action::Reuse, reason) }
             }
         }
     }

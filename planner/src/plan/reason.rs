@@ -39,8 +39,12 @@ pub enum Reason {
     ArtifactMissing(String),
     /// This node runs and needs the state that this one leaves, which is not stored.
     StateMissing(NodeId),
+    /// What it starts from or reads could not be looked at.
+    SourceUnknown,
     /// Its stored result is used.
     Cached,
+    /// Its stored result is used: the machine's state, from which the build goes on.
+    CachedState,
     /// Something leaves it out.
     Excluded(Exclusion),
     /// It is there for the case that another node fails.
@@ -57,13 +61,13 @@ impl Reason {
             Self::NeverBuilt => "never-built",
             Self::InputChanged(_) => "input-changed",
             Self::UpstreamRuns(_) => "upstream-runs",
-            Self::UpstreamUnknown(_) => "upstream-unknown",
+            Self::UpstreamUnknown(_) | Self::SourceUnknown => "upstream-unknown",
             Self::CacheEvicted => "cache-evicted",
             Self::NotCacheable(_) => "not-cacheable",
             Self::Volatile(_) => "volatile",
             Self::Forced => "forced",
             Self::ArtifactMissing(_) | Self::StateMissing(_) => "artifact-missing",
-            Self::Cached => "cached",
+            Self::Cached | Self::CachedState => "cached",
             Self::Excluded(_) | Self::OnlyAfterFailure | Self::NotTargeted => "excluded",
         }
     }
@@ -96,7 +100,9 @@ impl Reason {
             }
             Self::Forced => "asked for on the command line".into(),
             Self::StateMissing(node) => format!("{node} runs, and nothing to go on from is stored").into(),
+            Self::SourceUnknown => "what it starts from or reads is not known yet".into(),
             Self::Cached => "nothing changed".into(),
+            Self::CachedState => "nothing changed; the build goes on from its stored state".into(),
             Self::Excluded(Exclusion::Build) => "its build is not selected".into(),
             Self::Excluded(Exclusion::Filter) => "left out by the template's only/except".into(),
             Self::Excluded(Exclusion::Except) => "left out by -except".into(),

@@ -81,10 +81,13 @@ pub async fn look_up(
         let key = key.filter(|key| stored.contains(key) && node.caching == Caching::Cacheable)?;
         Some((node, key))
     });
+    let boots: HashMap<usize, &Node> =
+        graph.nodes().filter(|node| node.kind == NodeKind::Boot).map(|boot| (boot.build, boot)).collect();
     let found = stream::iter(wanted)
         .map(async |(node, key)| {
             let result = StoredResult::load(cache, &key)?;
-            let stored = verify(graph, node, &result, registry, engine, digests).await;
+            let boot = boots.get(&node.build).copied();
+            let stored = verify(boot, node, &result, registry, engine, digests).await;
             Some((key, (result, stored)))
         })
         .buffer_unordered(AT_A_TIME)
@@ -96,7 +99,7 @@ pub async fn look_up(
 
 /// Looks whether a result is still there.
 async fn verify(
-    graph: &Graph,
+    boot: Option<&Node>,
     node: &Node,
     result: &StoredResult,
     registry: &Registry,
@@ -126,13 +129,10 @@ async fn verify(
     }
     let has_snapshot = match &result.snapshot {
         None => false,
-        Some(snapshot) => {
-            let boot = graph.nodes().find(|boot| boot.build == node.build && boot.kind == NodeKind::Boot);
-            match boot.map(|boot| registry.builder(&boot.component, &boot.settings)) {
-                Some(Ok(builder)) => builder.has_snapshot(engine, snapshot).await.unwrap_or(false),
-                _ => false,
-            }
-        }
+        Some(snapshot) => match boot.map(|boot| registry.builder(&boot.component, &boot.settings)) {
+            Some(Ok(builder)) => builder.has_snapshot(engine, snapshot).await.unwrap_or(false),
+            _ => false,
+        },
     };
     Stored { state, has_snapshot, took: result.took }
 }
