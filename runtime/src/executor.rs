@@ -3,11 +3,19 @@
 //! The loop owns all state; tasks get what they need and hand back what came of it. Only here tasks are spawned, and
 //! only here events are reported, in the order in which the loop sees them.
 //!
+//! | file | holds |
+//! | --- | --- |
+//! | `task.rs` | what the tasks of nodes do |
+//! | `ending.rs` | how builds end: artifacts and reports |
+//!
 //! # When a machine's node fails
 //!
 //! What depends on it ends as cancelled. The error-cleanup provisioner runs if there is one, then the machine is
 //! removed, unless `-on-error` says to leave it. A cancelled run removes machines without the provisioner. Other
 //! builds go on.
+
+mod ending;
+mod task;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::ops::Range;
@@ -23,17 +31,18 @@ use tokio::task::JoinSet;
 use tokio::time::Instant;
 
 use crate::artifact::Artifact;
-use crate::budget::{Budget, Use};
-use crate::builder::{Machine, Snapshot};
+use crate::budget::Budget;
+use crate::builder::Machine;
 use crate::cache::{Ledger, Made};
 use crate::cancel::Cancellation;
 use crate::context::{NodeContext, OnError, Output, Services};
 use crate::event::{BuildReport, Event, NodeError, NodeStatus, Reporter, RunReport, RunStatus};
 use crate::failure::{Failure, FailureKind, Outcome};
 use crate::keeping;
-use crate::lane::{self, Maker, Provisioned};
+use crate::lane::{self, Maker};
 use crate::registry::Registry;
 use crate::state::{States, has_work};
+use task::{Again, Ended, MachineWork, Product, Task, machine_task, settle};
 
 /// How many events may wait before the nodes that send them do.
 const EVENT_BUFFER: usize = 1024;
@@ -115,19 +124,6 @@ struct Started {
     node: NodeId,
     since: Instant,
     output: Output,
-}
-
-/// What a task hands back.
-enum Product {
-    Nothing,
-    Machine(Arc<dyn Machine>),
-    Artifact(Artifact),
-}
-
-struct Ended {
-    result: Outcome<Product>,
-    /// What the user chose when asked about the failure.
-    decision: Option<OnError>,
 }
 
 struct Run<'a> {
@@ -591,246 +587,5 @@ impl<'a> Run<'a> {
 
     fn finish_node(&mut self, node: &NodeId, status: NodeStatus, duration: Duration, error: Option<NodeError>) {
         self.reporter.report(&Event::NodeFinished { node: node.clone(), status, duration, error });
-    }
-
-    /// Reports the builds of which nothing runs any more.
-    fn finish_builds(&mut self) {
-        for build in std::mem::take(&mut self.touched) {
-            let lane = &self.lanes[build];
-            let is_done = !lane.has_ended && lane.running == 0 && self.states.build_has_ended(build);
-            if !is_done || !self.plan.graph.builds[build].is_selected {
-                continue;
-            }
-            if let Some((node, artifact)) = self.artifact_to_discard(build) {
-                self.discard(node, artifact);
-                continue;
-            }
-            self.finish_build(build);
-        }
-    }
-
-    /// Returns the builder's artifact if no sequence keeps it and nothing went wrong.
-    ///
-    /// Packer destroys it too when a post-processor failed, which loses the work of the whole build.
-    fn artifact_to_discard(&mut self, build: usize) -> Option<(&'a Node, Artifact)> {
-        let lane = &mut self.lanes[build];
-        if !lane.errors.is_empty() || lane.was_cancelled {
-            return None;
-        }
-        let capture = self.plan.graph.at(self.own[build].capture);
-        let mut readers = self.plan.graph.outputs(&capture.id).filter(|(edge, _)| *edge == Edge::Artifact).peekable();
-        let is_read = readers.peek().is_some();
-        if !is_read || readers.any(|(_, node)| node.keeps_input) {
-            return None;
-        }
-        Some((capture, lane.artifacts.remove(&capture.id)?))
-    }
-
-    fn discard(&mut self, node: &Node, artifact: Artifact) {
-        let ctx = self.context(node);
-        let maker = Maker::of(node, &self.registry);
-        let task_ctx = ctx.clone();
-        let (ledger, id) = (self.ledger.clone(), node.id.clone());
-        // A later artifact may hold some of its files, as a checksum's does.
-        let mut kept = Artifact::default();
-        for other in self.lanes[node.build].artifacts.values() {
-            kept.files.extend(other.files.iter().cloned());
-        }
-        let task = async move {
-            let result = match maker {
-                Ok(maker) => maker.discard(&task_ctx, &artifact, Some(&kept)).await,
-                Err(failure) => Err(failure),
-            };
-            if result.is_ok() {
-                ledger.consumed(&id);
-            }
-            Ended { result: result.map(|()| Product::Nothing), decision: None }
-        };
-        self.spawn(Work::DiscardArtifact, node, &ctx, task.boxed());
-    }
-
-    fn finish_build(&mut self, build: usize) {
-        let cleanup = self.cleanup_of(build);
-        if let Some(cleanup) = cleanup
-            && !self.lanes[build].cleanup_has_run
-        {
-            self.finish_node(&cleanup.id, NodeStatus::Skipped, Duration::ZERO, None);
-        }
-        let artifacts = self.results(build);
-        let lane = &mut self.lanes[build];
-        lane.has_ended = true;
-        self.active -= usize::from(lane.started.is_some());
-        let status = if !lane.errors.is_empty() {
-            RunStatus::Failed
-        } else if lane.was_cancelled {
-            RunStatus::Cancelled
-        } else {
-            RunStatus::Succeeded
-        };
-        let report = BuildReport {
-            build,
-            status,
-            errors: std::mem::take(&mut lane.errors),
-            artifacts,
-            duration: lane.started.map(|started| started.elapsed()).unwrap_or_default(),
-        };
-        self.reporter.report(&Event::BuildFinished { report: report.clone() });
-        self.reports.push(report);
-    }
-
-    /// Lists a build's artifacts as Packer does: the builder's if it is kept, then for each sequence what is kept of
-    /// its steps, and its last.
-    fn results(&self, build: usize) -> Vec<Artifact> {
-        let lane = &self.lanes[build];
-        let mut results = Vec::new();
-        for node in self.own[build].places.clone().map(|place| self.plan.graph.at(place)) {
-            let Some(artifact) = lane.artifacts.get(&node.id) else {
-                continue;
-            };
-            let is_kept = match node.kind {
-                // One that is not kept has been taken out already.
-                NodeKind::Capture => true,
-                _ => self
-                    .plan
-                    .graph
-                    .outputs(&node.id)
-                    .filter(|(edge, reader)| *edge == Edge::Artifact && lane.artifacts.contains_key(&reader.id))
-                    .all(|(_, reader)| reader.keeps_input),
-            };
-            if is_kept {
-                results.push(artifact.clone());
-            }
-        }
-        results
-    }
-}
-
-type Task = BoxFuture<'static, Outcome<Product>>;
-
-/// What a node that starts, changes or captures a machine works with.
-struct MachineWork {
-    registry: Arc<Registry>,
-    ledger: Arc<Ledger>,
-    machine: Option<Arc<dyn Machine>>,
-    /// The stored state to go on from, for a node that is there for it.
-    start: Option<Snapshot>,
-    boot: Node,
-    /// The artifacts of other builds that the boot takes.
-    boot_takes: BTreeMap<String, Artifact>,
-    /// For a capture: the provisioner before it.
-    before_capture: Option<Node>,
-    budget: Arc<Mutex<Budget>>,
-    /// Whether a provisioner's failure is to be put up with.
-    goes_on: bool,
-    purpose: Use,
-}
-
-/// Makes the task of a node that starts, changes or captures a machine.
-fn machine_task(node: &Node, ctx: &NodeContext, work: &MachineWork) -> Outcome<Task> {
-    let (ctx, node, registry, ledger) = (ctx.clone(), node.clone(), &work.registry, work.ledger.clone());
-    if let Some(snapshot) = work.start.clone() {
-        let as_boot = NodeContext { taken: Arc::new(work.boot_takes.clone()), ..ctx.clone() };
-        let builder = registry.builder(&work.boot.component, &*registry.settings(&work.boot, &as_boot)?)?;
-        return Ok(async move { builder.resume(&ctx, &snapshot).await.map(Product::Machine) }.boxed());
-    }
-    if node.kind == NodeKind::Boot {
-        let builder = registry.builder(&node.component, &*registry.settings(&node, &ctx)?)?;
-        return Ok(async move {
-            let began = Instant::now();
-            let machine = builder.boot(&ctx).await?;
-            // What another build made counts as that, whatever the engine calls it.
-            if node.chained.is_empty() {
-                ledger.learn(&node.id, machine.source());
-            }
-            keeping::keep(&ctx, &ledger, &node, Made { took: began.elapsed(), ..Made::default() }).await;
-            Ok(Product::Machine(machine))
-        }
-        .boxed());
-    }
-    let machine = work.machine.clone().ok_or_else(|| Failure::new("there is no machine to work on"))?;
-    if node.kind == NodeKind::Capture {
-        let builder = registry.builder(&node.component, &node.settings)?;
-        let before = work.before_capture.clone();
-        return Ok(async move {
-            let began = Instant::now();
-            let artifact = machine.capture(&ctx).await?;
-            let took = began.elapsed();
-            if ledger.key(&node.id).is_some() {
-                let identity = builder.identity(&ctx.services.engine, &artifact).await;
-                keeping::keep_artifact(&ctx, &ledger, &node, &artifact, identity, Vec::new(), took).await;
-                if let Some((before, snapshot)) = before.zip(machine.snapshot_of(&artifact)) {
-                    ledger.add_snapshot(&before, snapshot);
-                }
-            } else {
-                keeping::keep(&ctx, &ledger, &node, Made { took, ..Made::default() }).await;
-            }
-            Ok(Product::Artifact(artifact))
-        }
-        .boxed());
-    }
-    let settings = registry.settings(&node, &ctx)?;
-    let provisioner = registry.provisioner(&node.component, &settings)?;
-    let (budget, purpose) = (work.budget.clone(), work.purpose);
-    let mut conduct = node.conduct.clone();
-    conduct.continue_on_error |= work.goes_on && matches!(node.kind, NodeKind::Provision { .. });
-    Ok(async move {
-        let began = Instant::now();
-        let ended = lane::provision(&ctx, provisioner.as_ref(), machine.as_ref(), &conduct).await?;
-        // A failure that was put up with is no result, and neither is what comes after it.
-        if ended == Provisioned::InSpiteOfFailure {
-            ledger.distrust(&node.id);
-        }
-        let took = began.elapsed();
-        keeping::keep_provision(&ctx, &ledger, &node, machine.as_ref(), took, &budget, purpose).await;
-        Ok(Product::Nothing)
-    }
-    .boxed())
-}
-
-/// What it takes to ask about a failure and to try again.
-struct Again {
-    ctx: NodeContext,
-    make: Box<dyn Fn() -> Outcome<Task> + Send>,
-}
-
-/// Runs a task to its end; with `again`, asks the user about a failure.
-async fn settle(task: Task, again: Option<Again>) -> Ended {
-    let mut result = task.await;
-    let Some(again) = again else {
-        return Ended { result, decision: None };
-    };
-    loop {
-        let failure = match result {
-            Err(failure) if failure.kind == FailureKind::Failed => failure,
-            ended => {
-                return Ended { result: ended, decision: None };
-            }
-        };
-        again.ctx.complain(failure.to_string()).await;
-        let question =
-            format!("{} failed: [c] clean up and exit, [a] abort without cleanup, or [r] retry?", again.ctx.node);
-        let answer = tokio::select! {
-            answer = again.ctx.services.prompt.ask(&question) => answer,
-            () = again.ctx.cancel.cancelled() => None,
-        };
-        let decision = match answer.as_deref().map(|line| line.trim().to_ascii_lowercase()) {
-            Some(word) if word.starts_with('r') => {
-                result = match (again.make)() {
-                    Ok(task) => task.await,
-                    Err(failure) => Err(failure),
-                };
-                continue;
-            }
-            Some(word) if word.starts_with('a') => OnError::Abort,
-            // Nobody to ask counts as the ordinary way.
-            None => OnError::Cleanup,
-            Some(word) if word.is_empty() || word.starts_with('c') => OnError::Cleanup,
-            Some(word) => {
-                again.ctx.complain(format!("Incorrect input: \"{word}\"")).await;
-                result = Err(failure);
-                continue;
-            }
-        };
-        return Ended { result: Err(failure), decision: Some(decision) };
     }
 }
