@@ -51,7 +51,13 @@ fn append(
 ) -> io::Result<()> {
     let size = header.size()?;
     let mut content = Watched { reader: reader.take(size), left: size, cancel };
-    archive.append_data(&mut header, name, &mut content)?;
+    if header.set_path(name).is_ok() {
+        seal(&mut header)?;
+        archive.append(&header, &mut content)?;
+    } else {
+        // The name is too long for its field and goes before the header.
+        archive.append_data(&mut header, name, &mut content)?;
+    }
     // What shrinks meanwhile would leave an archive that cannot be read.
     if content.left > 0 {
         return Err(io::Error::other("the file has become shorter while it was read"));
@@ -81,7 +87,19 @@ fn header(size: u64) -> Header {
     header.set_uid(0);
     header.set_gid(0);
     header.set_mode(0o644);
+    for set in [Header::set_device_major, Header::set_device_minor] {
+        // Headers of this form have the fields.
+        let _ = set(&mut header, 0);
+    }
     header
+}
+
+/// Writes the checksum of a header in the digits that other programs use, so that archives can be compared.
+fn seal(header: &mut Header) -> io::Result<()> {
+    header.set_cksum();
+    let digits = format!("{:06o}\0 ", header.cksum()?);
+    header.as_mut_bytes()[148..156].copy_from_slice(digits.as_bytes());
+    Ok(())
 }
 
 #[cfg(unix)]

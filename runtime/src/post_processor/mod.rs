@@ -11,6 +11,7 @@
 //! | `docker_tag.rs` | `docker-tag`: an image gets names |
 //! | `manifest.rs` | `manifest`: a record of artifacts |
 //! | `shell_local.rs` | `shell-local`: runs scripts on this machine |
+//! | `upload/` | `upload`: the artifact's files go to a server |
 //! | `vagrant/` | `vagrant`: a box of the artifact |
 
 pub mod artifice;
@@ -22,6 +23,7 @@ pub mod docker_save;
 pub mod docker_tag;
 pub mod manifest;
 pub mod shell_local;
+pub mod upload;
 pub mod vagrant;
 
 use std::path::PathBuf;
@@ -46,6 +48,7 @@ pub static POST_PROCESSORS: &[&dyn PostProcessorType] = &[
     &docker_tag::DockerTag,
     &manifest::Manifest,
     &shell_local::ShellLocal,
+    &upload::Upload,
     &vagrant::Vagrant,
 ];
 
