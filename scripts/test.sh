@@ -27,6 +27,18 @@ scripts/engine.sh
 scripts/base-images.sh debian busybox
 need podman
 need packer
+# What archives and uploads are tested with.
+need lz4
+need xz xz-utils
+need bzip2
+need unzip
+need curl
+need python3
+if ! has moto_server; then
+  python3 -m venv --help >/dev/null 2>&1 || apt_install python3-venv
+  python3 -m venv target/moto && target/moto/bin/pip -q install 'moto[server]' || die "cannot install moto"
+  PATH="$root/target/moto/bin:$PATH"
+fi
 # Podman raises its containers' limits to numbers that some machines deny even to root.
 if ! prlimit --nofile=1048576:1048576 --nproc=4194304:4194304 true 2>/dev/null; then
   limits=$(mktemp "${TMPDIR:-/tmp}/rpk-containers.XXXXXX")

@@ -14,6 +14,7 @@ pub mod builder;
 pub mod cache;
 pub mod cancel;
 pub mod communicator;
+mod compression;
 pub mod context;
 pub mod data_source;
 pub mod docker;

@@ -34,6 +34,7 @@ pub struct Sandbox {
     pub unique: String,
     /// The image to start from: busybox with the test's label, which containers and commits inherit.
     pub image: String,
+    uses_engine: bool,
 }
 
 impl Sandbox {
@@ -53,7 +54,14 @@ impl Sandbox {
         let time = std::time::UNIX_EPOCH.elapsed().expect("it is later than 1970");
         let unique = format!("{:x}-{:x}", std::process::id(), time.as_nanos() & 0xff_ffff_ffff);
         let image = format!("rpk-test/base:{unique}");
-        Self { folder, unique, image }
+        Self { folder, unique, image, uses_engine: true }
+    }
+
+    /// Makes a sandbox for a test that needs no engine at all.
+    pub fn without_engine() -> Self {
+        let mut sandbox = Self::without_image();
+        sandbox.uses_engine = false;
+        sandbox
     }
 
     /// Returns a path in the folder that programs run in.
@@ -127,6 +135,9 @@ impl Sandbox {
 
 impl Drop for Sandbox {
     fn drop(&mut self) {
+        if !self.uses_engine {
+            return;
+        }
         engine::remove("rm", &engine::lines(&["ps", "-aq", "--filter", &self.filter()]));
         let mut images = self.image_names();
         images.push(self.image.clone());

@@ -4,21 +4,27 @@
 //! | --- | --- |
 //! | `artifice.rs` | `artifice`: puts files in place of the artifact |
 //! | `checksum.rs` | `checksum`: digests of the artifact's files |
+//! | `compress/` | `compress`: the artifact's files become one archive |
 //! | `docker_import.rs` | `docker-import`: a file becomes an image |
 //! | `docker_push.rs` | `docker-push`: an image goes to a registry |
 //! | `docker_save.rs` | `docker-save`: an image becomes a file beside it |
 //! | `docker_tag.rs` | `docker-tag`: an image gets names |
 //! | `manifest.rs` | `manifest`: a record of artifacts |
 //! | `shell_local.rs` | `shell-local`: runs scripts on this machine |
+//! | `upload/` | `upload`: the artifact's files go to a server |
+//! | `vagrant/` | `vagrant`: a box of the artifact |
 
 pub mod artifice;
 pub mod checksum;
+pub mod compress;
 pub mod docker_import;
 pub mod docker_push;
 pub mod docker_save;
 pub mod docker_tag;
 pub mod manifest;
 pub mod shell_local;
+pub mod upload;
+pub mod vagrant;
 
 use std::path::PathBuf;
 
@@ -35,12 +41,15 @@ use crate::failure::Outcome;
 pub static POST_PROCESSORS: &[&dyn PostProcessorType] = &[
     &artifice::Artifice,
     &checksum::Checksum,
+    &compress::Compress,
     &docker_import::DockerImport,
     &docker_push::DockerPush,
     &docker_save::DockerSave,
     &docker_tag::DockerTag,
     &manifest::Manifest,
     &shell_local::ShellLocal,
+    &upload::Upload,
+    &vagrant::Vagrant,
 ];
 
 /// A type of post-processor, as templates name it.
