@@ -2,14 +2,18 @@
 //!
 //! | file | type |
 //! | --- | --- |
+//! | `ansible_local.rs` | `ansible-local`: runs playbooks of Ansible on the machine itself |
 //! | `breakpoint.rs` | `breakpoint`: waits for the user |
 //! | `file.rs` | `file`: moves files to and from the machine |
+//! | `puppet_masterless.rs` | `puppet-masterless`: applies manifests of Puppet |
 //! | `shell.rs` | `shell`: runs scripts on the machine |
 //! | `shell_local.rs` | `shell-local`: runs scripts on this machine |
 //! | `sleep.rs` | `sleep`: waits |
 
+pub mod ansible_local;
 pub mod breakpoint;
 pub mod file;
+pub mod puppet_masterless;
 pub mod shell;
 pub mod shell_local;
 pub mod sleep;
@@ -22,8 +26,15 @@ use crate::context::NodeContext;
 use crate::failure::Outcome;
 
 /// The provisioners that rpk has.
-pub static PROVISIONERS: &[&dyn ProvisionerType] =
-    &[&breakpoint::Breakpoint, &file::File, &shell::Shell, &shell_local::ShellLocal, &sleep::Sleep];
+pub static PROVISIONERS: &[&dyn ProvisionerType] = &[
+    &ansible_local::AnsibleLocal,
+    &breakpoint::Breakpoint,
+    &file::File,
+    &puppet_masterless::PuppetMasterless,
+    &shell::Shell,
+    &shell_local::ShellLocal,
+    &sleep::Sleep,
+];
 
 /// A type of provisioner, as templates name it.
 pub trait ProvisionerType: Send + Sync {
