@@ -130,6 +130,12 @@ impl Guest<'_> {
         self.must_run(&self.commands().remove(path), &format!("removing {path}")).await
     }
 
+    /// Moves a file or a folder.
+    pub(crate) async fn rename(&self, from: &str, to: &str) -> Outcome<()> {
+        self.ctx.say(format!("Moving {from} to {to}")).await;
+        self.must_run(&self.commands().rename(from, to), &format!("moving {from} to {to}")).await
+    }
+
     /// Puts the contents of a local folder into a folder that is there.
     pub(crate) async fn upload_contents(&self, source: &str, folder: &str) -> Outcome<()> {
         let source = if source.ends_with('/') { source.to_owned() } else { format!("{source}/") };
@@ -186,6 +192,13 @@ impl Commands {
         }
     }
 
+    fn rename(self, from: &str, to: &str) -> String {
+        match self.system {
+            GuestSystem::Unix => self.as_root(format!("mv {} {}", quote(from), quote(to))),
+            GuestSystem::Windows => powershell(&format!("mv {} {} -force", escape(from), escape(to))),
+        }
+    }
+
     fn as_root(self, command: String) -> String {
         format!("{}{command}", sudo(self.system, self.uses_sudo))
     }
@@ -224,7 +237,7 @@ mod tests {
         let unix = Commands { system: GuestSystem::Unix, uses_sudo: true };
         assert_eq!(unix.create_folder("/a b"), "sudo mkdir -p '/a b'");
         assert_eq!(unix.open_to_all("/a").as_deref(), Some("sudo chmod 0777 '/a'"));
-        assert_eq!(unix.create_folder("/it's"), r#"sudo mkdir -p '/it'"'"'s'"#);
+        assert_eq!(unix.rename("/a", "/it's"), r#"sudo mv '/a' '/it'"'"'s'"#);
         let plain = Commands { uses_sudo: false, ..unix };
         assert_eq!(plain.remove("/a"), "rm -rf '/a'");
         let windows = Commands { system: GuestSystem::Windows, ..unix };

@@ -13,6 +13,7 @@ pub mod budget;
 pub mod builder;
 pub mod cache;
 pub mod cancel;
+mod chef;
 pub mod communicator;
 pub mod context;
 pub mod data_source;

@@ -4,16 +4,20 @@
 //! | --- | --- |
 //! | `ansible_local.rs` | `ansible-local`: runs playbooks of Ansible on the machine itself |
 //! | `breakpoint.rs` | `breakpoint`: waits for the user |
+//! | `chef_solo.rs` | `chef-solo`: runs cookbooks of Chef |
 //! | `file.rs` | `file`: moves files to and from the machine |
 //! | `puppet_masterless.rs` | `puppet-masterless`: applies manifests of Puppet |
+//! | `salt_masterless.rs` | `salt-masterless`: applies states of Salt |
 //! | `shell.rs` | `shell`: runs scripts on the machine |
 //! | `shell_local.rs` | `shell-local`: runs scripts on this machine |
 //! | `sleep.rs` | `sleep`: waits |
 
 pub mod ansible_local;
 pub mod breakpoint;
+pub mod chef_solo;
 pub mod file;
 pub mod puppet_masterless;
+pub mod salt_masterless;
 pub mod shell;
 pub mod shell_local;
 pub mod sleep;
@@ -29,8 +33,10 @@ use crate::failure::Outcome;
 pub static PROVISIONERS: &[&dyn ProvisionerType] = &[
     &ansible_local::AnsibleLocal,
     &breakpoint::Breakpoint,
+    &chef_solo::ChefSolo,
     &file::File,
     &puppet_masterless::PuppetMasterless,
+    &salt_masterless::SaltMasterless,
     &shell::Shell,
     &shell_local::ShellLocal,
     &sleep::Sleep,

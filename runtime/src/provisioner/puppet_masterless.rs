@@ -136,19 +136,19 @@ impl Config {
             uploaded.hiera_config = guest::join(staging, "hiera.yaml");
             guest.upload(&self.hiera_config_path, &uploaded.hiera_config).await?;
         }
-        let manifests = guest::join(staging, "manifests");
-        guest.create_open_folder(&manifests).await?;
-        if !self.manifest_dir.is_empty() {
-            guest.ctx.say(format!("Uploading manifest directory from: {}", self.manifest_dir)).await;
-            guest.upload_contents(&self.manifest_dir, &manifests).await?;
-            uploaded.manifest_dir.clone_from(&manifests);
-        }
         for (index, modules) in self.module_paths.iter().enumerate() {
             guest.ctx.say(format!("Uploading local modules from: {modules}")).await;
             let folder = guest::join(staging, &format!("module-{index}"));
             guest.create_open_folder(&folder).await?;
             guest.upload_contents(modules, &folder).await?;
             uploaded.modules.push(folder);
+        }
+        let manifests = guest::join(staging, "manifests");
+        guest.create_open_folder(&manifests).await?;
+        if !self.manifest_dir.is_empty() {
+            guest.ctx.say(format!("Uploading manifest directory from: {}", self.manifest_dir)).await;
+            guest.upload_contents(&self.manifest_dir, &manifests).await?;
+            uploaded.manifest_dir.clone_from(&manifests);
         }
         guest.ctx.say(format!("Uploading manifests from: {}", self.manifest_file)).await;
         let metadata = tokio::fs::metadata(&self.manifest_file)
