@@ -6,21 +6,27 @@
 //! | `breakpoint.rs` | `breakpoint`: waits for the user |
 //! | `chef_solo.rs` | `chef-solo`: runs cookbooks of Chef |
 //! | `file.rs` | `file`: moves files to and from the machine |
+//! | `powershell.rs` | `powershell`: runs scripts of PowerShell on the machine |
 //! | `puppet_masterless.rs` | `puppet-masterless`: applies manifests of Puppet |
 //! | `salt_masterless.rs` | `salt-masterless`: applies states of Salt |
 //! | `shell.rs` | `shell`: runs scripts on the machine |
 //! | `shell_local.rs` | `shell-local`: runs scripts on this machine |
 //! | `sleep.rs` | `sleep`: waits |
+//! | `windows_restart.rs` | `windows-restart`: is checked and planned, but not run |
+//! | `windows_shell.rs` | `windows-shell`: runs batch files on the machine |
 
 pub mod ansible_local;
 pub mod breakpoint;
 pub mod chef_solo;
 pub mod file;
+pub mod powershell;
 pub mod puppet_masterless;
 pub mod salt_masterless;
 pub mod shell;
 pub mod shell_local;
 pub mod sleep;
+pub mod windows_restart;
+pub mod windows_shell;
 
 use futures::future::BoxFuture;
 use rpk_planner::catalog::{ComponentSpec, Settings};
@@ -35,11 +41,14 @@ pub static PROVISIONERS: &[&dyn ProvisionerType] = &[
     &breakpoint::Breakpoint,
     &chef_solo::ChefSolo,
     &file::File,
+    &powershell::PowerShell,
     &puppet_masterless::PuppetMasterless,
     &salt_masterless::SaltMasterless,
     &shell::Shell,
     &shell_local::ShellLocal,
     &sleep::Sleep,
+    &windows_restart::WindowsRestart,
+    &windows_shell::WindowsShell,
 ];
 
 /// A type of provisioner, as templates name it.
