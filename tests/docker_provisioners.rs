@@ -21,6 +21,9 @@ const RECORD: &str = "/record";
 /// Where the container's file system goes.
 const ARCHIVE: &str = "out.tar";
 
+/// Neither the stand-ins nor an installed Puppet need a network.
+const RUN_COMMAND: [&str; 7] = ["-d", "-i", "-t", "--network=none", "--entrypoint=/bin/sh", "--", "{{.Image}}"];
+
 /// Writes files, with the folders above them.
 fn write(sandbox: &Sandbox, files: &[(&str, &str)]) {
     for (name, text) in files {
@@ -64,7 +67,7 @@ struct Made {
 /// Builds the template in the sandbox's folder by a program and returns what came of it.
 #[track_caller]
 fn build(sandbox: &Sandbox, program: &str, provisioners: &Json, files: &[&str]) -> Made {
-    let options = json!({ "export_path": ARCHIVE });
+    let options = json!({ "export_path": ARCHIVE, "run_command": RUN_COMMAND });
     sandbox.template(&template(sandbox, options, provisioners.clone(), json!([])));
     let mut command = if program == "rpk" { sandbox.rpk(&[]) } else { sandbox.command(program) };
     let ended = run(command.args(["build", "template.json"]));
@@ -122,7 +125,8 @@ fn assert_same(ours: &Made, theirs: &Made) {
 
 /// Applies provisioners, and expects an error.
 fn fail(sandbox: &Sandbox, provisioners: Json) -> Ended {
-    sandbox.apply(&template(sandbox, json!({}), provisioners, json!([])), &[]).expect_status(1)
+    let options = json!({ "run_command": RUN_COMMAND });
+    sandbox.apply(&template(sandbox, options, provisioners, json!([])), &[]).expect_status(1)
 }
 
 #[test]
@@ -172,7 +176,7 @@ fn puppet_sandbox() -> (Sandbox, Json) {
     let made = Command::new(script).arg("puppet").status().expect("the script can be run");
     assert!(made.success(), "there is no image with Puppet");
     let sandbox = Sandbox::new();
-    (sandbox, json!({ "image": "rpk-test/puppet" }))
+    (sandbox, json!({ "image": "rpk-test/puppet", "run_command": RUN_COMMAND }))
 }
 
 #[test]
@@ -399,4 +403,115 @@ fn salt_masterless_uploads_and_runs_as_packer_does() {
     assert!(ours.tree.contains_key("srv/salt/top.sls") && !ours.tree.contains_key("srv/salt/old"), "{:?}", ours.tree);
     assert!(ours.tree.contains_key("etc/salt/minion"), "{:?}", ours.tree);
     assert!(!ours.record.contains("--file-root"), "{}", ours.record);
+}
+
+#[test]
+#[ignore = "needs docker and packer"]
+fn scripts_for_windows_are_run_as_packer_does() {
+    let sandbox = Sandbox::new();
+    write(&sandbox, &[("one.ps1", "Write-Host one"), ("two.ps1", "Write-Host two"), ("a.bat", "echo bat >> /record")]);
+    let batch = json!({
+        "type": "windows-shell", "scripts": ["a.bat"], "remote_path": "/tmp/script.bat",
+        "environment_vars": ["A=of \"two\" words"], "valid_exit_codes": [0, 7],
+        "execute_command": "echo '{{.Vars}}' >> /record; sh {{.Path}}; exit 7",
+    });
+    let lines = json!({
+        "type": "windows-shell", "inline": ["echo line of {{ build_name }} >> /record", "echo $A >> /record"],
+        "remote_path": "/tmp/inline.bat", "env_var_format": "%s=%s ", "environment_vars": ["A=b"],
+        "execute_command": "{{.Vars}} sh {{.Path}}",
+    });
+    let scripts = json!({
+        "type": "powershell", "scripts": ["one.ps1", "two.ps1"], "remote_path": "/tmp/script.ps1",
+        "remote_env_var_path": "/tmp/variables.ps1", "environment_vars": ["A=$it's `\"x\""], "debug_mode": 1,
+        "execution_policy": "remotesigned", "skip_clean": true,
+    });
+    let own = json!({
+        "type": "powershell", "script": "two.ps1", "remote_path": "/tmp/own.ps1",
+        "remote_env_var_path": "/tmp/own-variables.ps1", "skip_clean": true, "valid_exit_codes": [0],
+        "execute_command": "powershell own {{.Path}} {{.Vars}}",
+    });
+    let record = compare(&sandbox, &json!([stand_ins(&["powershell"]), batch, lines, scripts, own]));
+    assert_contains(
+        &record,
+        &[
+            "set \"PACKER_BUILD_NAME=docker\" && ",
+            "line of docker\nb\n",
+            "powershell in /\n  [-executionpolicy]\n  [remotesigned]\n",
+            "Set-PsDebug -Trace 1;. /tmp/variables.ps1; &'/tmp/script.ps1'; exit  }]",
+            "  [own]\n  [/tmp/own.ps1]\n  [/tmp/own-variables.ps1]",
+        ],
+    );
+}
+
+#[test]
+#[ignore = "needs docker"]
+fn powershell_lines_are_wrapped_and_removed() {
+    let sandbox = Sandbox::new();
+    // The stand-in keeps the script and what is to be removed in the end.
+    let program = shell(&[
+        "mkdir -p /Windows/Temp && ln -s / /c:",
+        "printf '#!/bin/sh\\necho \"$*\" >> /record; cat \"$4\" >> /record\\n' > /bin/powershell",
+        "chmod 755 /bin/powershell",
+    ]);
+    let lines = json!({ "type": "powershell", "inline": ["Write-Host {{ build_type }}"], "env": { "A": "1" } });
+    let ended = build(&sandbox, "rpk", &json!([program, lines]), &[]);
+    assert_contains(
+        &ended.record,
+        &[
+            "-executionpolicy bypass -file c:/Windows/Temp/script-",
+            "$env:A=\"1\"; ",
+            "try {\nWrite-Host docker\n} catch {",
+            "-file c:/Windows/Temp/packer-cleanup-",
+            "if (Test-Path c:/Windows/Temp/script-",
+        ],
+    );
+    let restart = json!({ "type": "windows-restart", "restart_timeout": "1m" });
+    let ended = fail(&sandbox, json!([restart]));
+    assert_contains(&ended.stderr, &["`windows-restart` needs a Windows machine behind WinRM"]);
+}
+
+#[test]
+#[ignore = "needs docker and packer"]
+fn puppet_server_and_chef_client_run_as_packer_does() {
+    let sandbox = Sandbox::new();
+    write(
+        &sandbox,
+        &[("certs/web.pem", "cert"), ("keys/web.pem", "key"), ("validation.pem", "validation"), ("secret", "s3cret")],
+    );
+    let puppet = json!({
+        "type": "puppet-server", "puppet_server": "puppet.example", "puppet_node": "web", "client_cert_path": "certs",
+        "client_private_key_path": "keys", "facter": { "a": "1" }, "extra_arguments": ["--test"],
+    });
+    let plain = json!({
+        "type": "puppet-server", "prevent_sudo": true, "staging_dir": "/opt/puppet", "ignore_exit_codes": true,
+        "execute_command": "puppet own {{.PuppetServer}}{{.WorkingDir}}", "clean_staging_directory": true,
+    });
+    let chef = json!({
+        "type": "chef-client", "server_url": "https://chef.example", "node_name": "web", "skip_install": true,
+        "validation_key_path": "validation.pem", "validation_client_name": "org", "run_list": ["role[web]"],
+        "encrypted_data_bag_secret_path": "secret", "policy_name": "p", "policy_group": "g",
+        "ssl_verify_mode": "verify_none", "trusted_certs_dir": "/certs", "chef_license": "accept",
+        "json": { "a": 1 }, "skip_clean_staging_directory": true,
+    });
+    let own = json!({
+        "type": "chef-client", "server_url": "https://chef.example", "node_name": "db", "skip_install": true,
+        "staging_directory": "/opt/chef", "prevent_sudo": true, "skip_clean_client": true,
+        "knife_command": "knife own {{.Args}} {{.Flags}}",
+    });
+    let files = ["/tmp/packer-chef-client/client.rb", "/tmp/packer-chef-client/knife.rb"];
+    let provisioners = json!([stand_ins(&["puppet", "chef-client", "knife"]), puppet, plain, chef, own]);
+    let ours = build(&sandbox, "rpk", &provisioners, &files);
+    let theirs = build(&sandbox, "packer", &provisioners, &files);
+    for (our, their) in ours.texts.iter().zip(&theirs.texts) {
+        assert_eq!(words(our), words(their));
+    }
+    assert_same(&ours, &theirs);
+    assert_contains(
+        &ours.record,
+        &[
+            "  [agent]\n  [--onetime]\n  [--no-daemonize]\n  [--detailed-exitcodes]\n  [--server=puppet.example]\n",
+            "sudo knife client delete web -y -c /tmp/packer-chef-client/knife.rb\n",
+            "knife in /\n  [own]\n  [node]\n  [delete]\n  [db]\n  [-y]\n",
+        ],
+    );
 }

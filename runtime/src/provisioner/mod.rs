@@ -4,10 +4,12 @@
 //! | --- | --- |
 //! | `ansible_local.rs` | `ansible-local`: runs playbooks of Ansible on the machine itself |
 //! | `breakpoint.rs` | `breakpoint`: waits for the user |
+//! | `chef_client.rs` | `chef-client`: runs what a server of Chef gives |
 //! | `chef_solo.rs` | `chef-solo`: runs cookbooks of Chef |
 //! | `file.rs` | `file`: moves files to and from the machine |
 //! | `powershell.rs` | `powershell`: runs scripts of PowerShell on the machine |
 //! | `puppet_masterless.rs` | `puppet-masterless`: applies manifests of Puppet |
+//! | `puppet_server.rs` | `puppet-server`: applies what a server of Puppet gives |
 //! | `salt_masterless.rs` | `salt-masterless`: applies states of Salt |
 //! | `shell.rs` | `shell`: runs scripts on the machine |
 //! | `shell_local.rs` | `shell-local`: runs scripts on this machine |
@@ -17,10 +19,12 @@
 
 pub mod ansible_local;
 pub mod breakpoint;
+pub mod chef_client;
 pub mod chef_solo;
 pub mod file;
 pub mod powershell;
 pub mod puppet_masterless;
+pub mod puppet_server;
 pub mod salt_masterless;
 pub mod shell;
 pub mod shell_local;
@@ -39,10 +43,12 @@ use crate::failure::Outcome;
 pub static PROVISIONERS: &[&dyn ProvisionerType] = &[
     &ansible_local::AnsibleLocal,
     &breakpoint::Breakpoint,
+    &chef_client::ChefClient,
     &chef_solo::ChefSolo,
     &file::File,
     &powershell::PowerShell,
     &puppet_masterless::PuppetMasterless,
+    &puppet_server::PuppetServer,
     &salt_masterless::SaltMasterless,
     &shell::Shell,
     &shell_local::ShellLocal,
