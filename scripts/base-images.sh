@@ -2,11 +2,12 @@
 #
 # Makes the images that the demo, the tests and the benchmark start from, where the engine does not have them yet.
 #
-# Usage: scripts/base-images.sh [node|debian|busybox ...]       (all three without an argument)
+# Usage: scripts/base-images.sh [node|debian|busybox|puppet ...]       (all of them without an argument)
 #
 #   node      `node`: pulled; where it cannot be pulled, made of Debian's own nodejs and npm packages
 #   debian    `rpk-test/debian`: the smallest Debian that has apt
 #   busybox   `rpk-test/busybox`: one static binary and its applets, made in a second
+#   puppet    `rpk-test/puppet`: that Debian with its own Puppet and sudo
 #
 # An image made here reaches package registries the way this machine does: it gets the machine's apt sources, npm
 # registry, proxies and certificate authorities. Its file system, without those, is kept under
@@ -162,6 +163,13 @@ make_debian() {
   import_debian rpk-test/debian:latest "$rootfs" 'CMD ["bash"]'
 }
 
+make_puppet() {
+  local rootfs
+  rootfs="$cache/$(rootfs_name puppet)"
+  make_rootfs "$rootfs" puppet sudo
+  import_debian rpk-test/puppet:latest "$rootfs" 'CMD ["bash"]'
+}
+
 make_busybox() {
   local binary work applet
   binary="$cache/$(rootfs_name busybox).bin"
@@ -196,11 +204,11 @@ rootfs_name() {
   echo "$1-$(. /etc/os-release && echo "$ID-${VERSION_CODENAME:-sid}")-$(dpkg --print-architecture).tar"
 }
 
-[[ $# -gt 0 ]] || set -- node debian busybox
+[[ $# -gt 0 ]] || set -- node debian busybox puppet
 for name in "$@"; do
   case $name in
-    node | debian | busybox) ;;
-    *) die "unknown image \`$name\`; there are: node, debian, busybox" ;;
+    node | debian | busybox | puppet) ;;
+    *) die "unknown image \`$name\`; there are: node, debian, busybox, puppet" ;;
   esac
 done
 

@@ -24,7 +24,7 @@ cargo clippy --workspace --all-targets --locked -- -D warnings
 
 # The engines. Podman is the second one that speaks Docker's API; Packer 1.6.6 is what results are compared with.
 scripts/engine.sh
-scripts/base-images.sh debian busybox
+scripts/base-images.sh debian busybox puppet
 need podman
 need packer
 # What archives and uploads are tested with.

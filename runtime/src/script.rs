@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use rpk_planner::catalog::{OptionSpec, Problem, Reads, Settings, integer_list, string, string_list, string_map};
 use rpk_planner::chain::is_marked;
 
+use crate::communicator::DISCONNECTED;
 use crate::context::NodeContext;
 use crate::failure::{Failure, Outcome};
 
@@ -38,9 +39,18 @@ pub(crate) fn environment(
     all
 }
 
-/// Writes variables one after the other in a format with two `%s`, for name and quoted value.
+/// Writes variables one after the other in a format with two `%s`, for name and value quoted for a Unix shell.
 pub(crate) fn format_environment(variables: &BTreeMap<String, String>, format: &str) -> String {
-    variables.iter().map(|(name, value)| fill(format, [name, &value.replace('\'', r#"'"'"'"#)])).collect()
+    format_escaped(variables, format, |value| value.replace('\'', r#"'"'"'"#))
+}
+
+/// Writes variables like [`format_environment`], with values escaped in another way.
+pub(crate) fn format_escaped(
+    variables: &BTreeMap<String, String>,
+    format: &str,
+    escape: impl Fn(&str) -> String,
+) -> String {
+    variables.iter().map(|(name, value)| fill(format, [name, &escape(value)])).collect()
 }
 
 /// Fills `%s` one after the other, as Go's `Sprintf` does.
@@ -70,11 +80,27 @@ pub(crate) fn inline_script(ctx: &NodeContext, lines: &[String], shebang: Option
         None if lines.first().is_some_and(|line| line.starts_with("#!")) => {}
         None => text.push_str("#!/bin/sh -e\n"),
     }
+    Ok(text + &inline_lines(ctx, lines)?)
+}
+
+/// The lines of an inline script, rendered.
+pub(crate) fn inline_lines(ctx: &NodeContext, lines: &[String]) -> Outcome<String> {
+    let mut text = String::new();
     for line in lines {
         text.push_str(&ctx.render(line, &[])?);
         text.push('\n');
     }
     Ok(text)
+}
+
+/// Tells whether an exit status counts as success; without a list, zero alone does. A lost connection never does.
+pub(crate) fn judge_status(status: i64, accepted: &[i64]) -> Outcome<()> {
+    let accepted = if accepted.is_empty() { &[0] } else { accepted };
+    match status {
+        _ if accepted.contains(&status) => Ok(()),
+        DISCONNECTED => Err(Failure::new("the connection was lost while the script ran")),
+        _ => Err(exit_failure(status, accepted)),
+    }
 }
 
 /// The failure of a script with an exit status that does not count as success.
@@ -220,6 +246,15 @@ mod tests {
         ] {
             assert_eq!(format_environment(&variables, format), text);
         }
+    }
+
+    #[test]
+    fn a_lost_connection_is_no_exit_status() {
+        assert!(judge_status(0, &[]).is_ok() && judge_status(3, &[0, 3]).is_ok());
+        let failure = judge_status(1, &[]).expect_err("one is no success");
+        assert_eq!(failure.exit_status, Some(1));
+        let failure = judge_status(DISCONNECTED, &[]).expect_err("nobody knows how it ended");
+        assert!(failure.to_string().contains("connection was lost"), "{failure}");
     }
 
     #[test]

@@ -301,7 +301,7 @@ fn placeholder(kind: Option<&OptionType>) -> Written {
         Some(OptionType::StringList | OptionType::IntegerList | OptionType::Matrix | OptionType::BlockList(_)) => {
             Written::List(Vec::new())
         }
-        Some(OptionType::StringMap | OptionType::Block(_)) => Written::Map(Map::default()),
+        Some(OptionType::StringMap | OptionType::Object | OptionType::Block(_)) => Written::Map(Map::default()),
         Some(OptionType::Duration) => Written::String("0s".to_owned()),
         Some(OptionType::String) | None => Written::String(UNKNOWN.to_owned()),
     }
@@ -313,6 +313,7 @@ fn written(value: &Value, kind: Option<&OptionType>, span: Span) -> Written {
         Some(OptionType::StringList | OptionType::StringMap) => Some(&OptionType::String),
         Some(OptionType::Matrix) => Some(&OptionType::StringList),
         Some(OptionType::IntegerList) => Some(&OptionType::Integer),
+        Some(OptionType::Object) => None,
         other => other,
     };
     // A text is wanted: numbers keep all their digits.

@@ -162,6 +162,10 @@ impl Decoder<'_> {
                 Value::List(items) if items.is_empty() => Some(Json::Object(Settings::new())),
                 other => self.mismatch(spec, other, setting.span, path),
             },
+            OptionType::Object => match &setting.value {
+                value @ Value::Map(_) => Some(plain(value)),
+                other => self.mismatch(spec, other, setting.span, path),
+            },
             OptionType::Block(options) => match &setting.value {
                 Value::Map(map) => Some(self.block(options, map, setting.span, path)),
                 // A list of one object is that object.
@@ -281,7 +285,7 @@ impl Decoder<'_> {
     }
 }
 
-/// Turns a value into JSON as it stands, for components whose options nobody here knows.
+/// Turns a value into JSON as it stands: what is in it is nobody's business here.
 fn plain(value: &Value) -> Json {
     match value {
         Value::Null => Json::Null,

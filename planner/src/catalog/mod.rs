@@ -26,8 +26,8 @@ pub use caching::{Caching, Reads, Recipe};
 pub use decode::{Decoding, decode};
 pub use known::{known_components, plugin_of};
 pub use option::{
-    OptionSpec, OptionType, Rendering, block, block_list, boolean, duration, integer, integer_list, matrix, string,
-    string_list, string_map,
+    OptionSpec, OptionType, Rendering, block, block_list, boolean, duration, integer, integer_list, matrix, object,
+    string, string_list, string_map,
 };
 pub use schema::legacy_schema;
 

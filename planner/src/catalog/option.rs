@@ -28,6 +28,8 @@ pub enum OptionType {
     Matrix,
     /// Names to texts.
     StringMap,
+    /// Names to anything, for programs that take JSON.
+    Object,
     /// An object with options of its own.
     Block(Vec<OptionSpec>),
     /// A list of such objects.
@@ -166,6 +168,12 @@ pub fn string_map(name: &'static str, doc: &'static str) -> OptionSpec {
     OptionSpec::new(name, OptionType::StringMap, doc)
 }
 
+/// Describes an option that is an object of whatever the template's author likes.
+#[must_use]
+pub fn object(name: &'static str, doc: &'static str) -> OptionSpec {
+    OptionSpec::new(name, OptionType::Object, doc)
+}
+
 /// Describes an option that is an object with options of its own.
 #[must_use]
 pub fn block(name: &'static str, doc: &'static str, options: Vec<OptionSpec>) -> OptionSpec {
@@ -191,7 +199,7 @@ impl OptionType {
             Self::IntegerList => "a list of whole numbers",
             Self::Matrix => "a list of lists of strings",
             Self::StringMap => "an object of strings",
-            Self::Block(_) => "an object",
+            Self::Object | Self::Block(_) => "an object",
             Self::BlockList(_) => "a list of objects",
         }
     }

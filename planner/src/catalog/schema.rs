@@ -141,6 +141,7 @@ fn type_schema(kind: &OptionType) -> Value {
         }
         OptionType::Matrix => json!({ "type": ["array", "null"] }),
         OptionType::StringMap => json!({ "type": ["object", "array", "null"] }),
+        OptionType::Object => json!({ "type": ["object", "null"] }),
         OptionType::Block(options) => block_schema(options, &["object", "array", "null"]),
         OptionType::BlockList(options) => block_schema(options, &["array", "object", "null"]),
     }
