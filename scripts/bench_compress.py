@@ -11,7 +11,6 @@ node alone, as its own log of events gives it; the two of a pair run in turn. Re
 """
 
 import argparse
-import glob
 import json
 import os
 import shutil
@@ -35,8 +34,8 @@ UNPACK = {"gz": "gzip -dc", "bgzf": "gzip -dc", "lz4": "lz4 -dc", "xz": "xz -dc"
 def make(path, megabytes):
     """Fills a file with this machine's own programs and texts."""
     wanted = megabytes << 20
-    sources = sorted(glob.glob("/usr/lib/**/*.so*", recursive=True)) + sorted(glob.glob("/usr/bin/*"))
-    texts = sorted(glob.glob("/usr/share/**/*", recursive=True))
+    below = lambda top: sorted(os.path.join(at, name) for at, _, names in os.walk(top) for name in names)
+    sources, texts = below("/usr/bin"), below("/usr/share/doc") + below("/usr/bin")
     with open(path, "wb") as out:
         for names, share in ((sources, wanted // 2), (texts, wanted)):
             while out.tell() < share:
