@@ -284,13 +284,13 @@ fn a_build_starts_from_what_another_one_makes() {
     assert_eq!(apply(&sandbox, &made("one", "two"), &[]), [""; 0]);
     let of_app = ["app/boot", "app/capture", "app/post-process/0.0", "app/provision/1"];
     assert_eq!(apply(&sandbox, &made("one", "three"), &[]), of_app);
-    assert_eq!(apply(&sandbox, &made("other", "three"), &[]).len(), 6);
+    assert_eq!(apply(&sandbox, &made("other", "three"), &[]).len(), 7);
     assert_eq!(in_image(&sandbox, "cat /base /app"), "other\nthree");
     // What is not chosen is taken along where it is needed.
     sandbox.template(&made("again", "three"));
     let ended = run(&mut sandbox.rpk(&["apply", "-only=app", "-format=json", "template.json"])).expect_status(0);
     let ran = finished(&ended).into_iter().filter(|(_, status)| status == "ran").count();
-    assert_eq!(ran, 6);
+    assert_eq!(ran, 7);
     assert_eq!(in_image(&sandbox, "cat /base"), "again");
 }
 

@@ -17,7 +17,7 @@ use crate::cli::{
 };
 use crate::decide::{self, Grounds};
 use crate::exit::Exit;
-use crate::report::{Screen, write_out, write_out_by};
+use crate::report::{Screen, record, write_out, write_out_by};
 use crate::{input, report};
 
 /// Prints what apply would do.
@@ -76,10 +76,14 @@ pub fn explain(arguments: &ExplainArguments) -> Exit {
         return Exit::Failure;
     };
     let found = find(&planned.plan.graph, &arguments.node, &planned.screen);
-    let Some(text) = found.and_then(|id| node_explanation(&planned.plan, &id)) else {
+    let Some((id, text)) = found.and_then(|id| Some((id.clone(), node_explanation(&planned.plan, &id)?))) else {
         return Exit::Failure;
     };
     write_out(&text);
+    if let Some((run, status)) = record::last_of_node(planned.cache.root(), &planned.plan.template, id.as_str()) {
+        let when = run.started.strftime("%Y-%m-%d %H:%M:%S");
+        write_out(&format!("  log        rpk runs {} {id}  ({status} in the run of {when} UTC)\n", run.short_id()));
+    }
     Exit::Success
 }
 

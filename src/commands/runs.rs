@@ -71,7 +71,7 @@ fn list(runs: &[Summary], format: Format) -> String {
         let took = run.duration_s.map_or_else(|| "-".to_owned(), |seconds| format!("{seconds:.1} s"));
         text.push_str(&format!(
             "{}  {}  {:<9}  {took:>9}  {} ran, {} cached  {}\n",
-            &run.run[..8.min(run.run.len())],
+            run.short_id(),
             run.started.strftime("%Y-%m-%d %H:%M:%S"),
             run.status.as_deref().unwrap_or("unended"),
             run.run_nodes,

@@ -19,6 +19,9 @@ const OUTPUT_LIMIT: u64 = 64 << 20;
 /// How many runs are remembered.
 const RUNS_KEPT: usize = 100;
 
+/// How many runs are looked through for a node.
+const RUNS_SEARCHED: usize = 20;
+
 const EVENTS: &str = "events.jsonl";
 const SUMMARY: &str = "run.json";
 
@@ -39,6 +42,13 @@ pub struct Summary {
     pub run_nodes: usize,
     /// How many nodes were reused.
     pub cached_nodes: usize,
+}
+
+impl Summary {
+    /// Returns as much of the id as is shown and typed.
+    pub fn short_id(&self) -> &str {
+        self.run.get(..8).unwrap_or(&self.run)
+    }
 }
 
 /// Writes a run's record.
@@ -129,6 +139,18 @@ pub fn runs(root: &Path) -> Vec<Summary> {
         .collect();
     runs.sort_by_key(|run| std::cmp::Reverse(run.started));
     runs
+}
+
+/// Finds the last run of a template in which a node ran, and how it ended there.
+pub fn last_of_node(root: &Path, template: &str, node: &str) -> Option<(Summary, String)> {
+    let ended = |run: &Summary| {
+        let events = events(root, &run.run).ok()?;
+        let of_node = |event: &&Json| event["event"] == "node_finished" && event["node"] == node;
+        let status = events.iter().find(of_node)?["status"].as_str()?.to_owned();
+        ["ran", "failed"].contains(&status.as_str()).then_some(status)
+    };
+    let runs = runs(root).into_iter().filter(|run| run.template == template);
+    runs.take(RUNS_SEARCHED).find_map(|run| ended(&run).map(|status| (run, status)))
 }
 
 /// Reads a run's events.
