@@ -35,8 +35,9 @@ need unzip
 need curl
 need python3
 if ! has moto_server; then
-  python3 -m venv --help >/dev/null 2>&1 || apt_install python3-venv
-  python3 -m venv target/moto && target/moto/bin/pip -q install 'moto[server]' || die "cannot install moto"
+  # Debian has the module that puts pip into such a folder in a package of its own.
+  python3 -m venv target/moto || { apt_install python3-venv && python3 -m venv target/moto; }
+  target/moto/bin/pip -q install 'moto[server]' || die "cannot install moto"
   PATH="$root/target/moto/bin:$PATH"
 fi
 # Podman raises its containers' limits to numbers that some machines deny even to root.
