@@ -4,6 +4,7 @@ mod arguments;
 mod cli;
 mod commands;
 mod decide;
+mod execution;
 mod exit;
 mod files;
 mod input;

@@ -33,7 +33,7 @@ use tokio::time::Instant;
 use crate::artifact::Artifact;
 use crate::budget::Budget;
 use crate::builder::Machine;
-use crate::cache::{Ledger, Made};
+use crate::cache::Ledger;
 use crate::cancel::Cancellation;
 use crate::context::{NodeContext, OnError, Output, Services};
 use crate::event::{BuildReport, Event, NodeError, NodeStatus, Reporter, RunReport, RunStatus};
@@ -42,7 +42,7 @@ use crate::keeping;
 use crate::lane::{self, Maker};
 use crate::registry::Registry;
 use crate::state::{States, has_work};
-use task::{Again, Ended, MachineWork, Product, Task, machine_task, settle};
+use task::{Again, Ended, MachineWork, Product, Start, Task, machine_task, settle};
 
 /// How many events may wait before the nodes that send them do.
 const EVENT_BUFFER: usize = 1024;
@@ -323,14 +323,16 @@ impl<'a> Run<'a> {
     }
 
     fn machine_work(&self, node: &Node) -> MachineWork {
-        let key = self.plan.step(&node.id).and_then(|step| step.decision.key);
+        let start = self.is_start(node).then(|| {
+            let key = self.plan.step(&node.id).and_then(|step| step.decision.key);
+            let boot = self.boot_of(node.build);
+            Some(Start { snapshot: self.ledger.snapshot(key)?, boot: boot.clone(), takes: self.taken(boot) })
+        });
         MachineWork {
             registry: self.registry.clone(),
             ledger: self.ledger.clone(),
             machine: self.lanes[node.build].machine.clone(),
-            start: if self.is_start(node) { self.ledger.snapshot(key) } else { None },
-            boot: self.boot_of(node.build).clone(),
-            boot_takes: self.taken(self.boot_of(node.build)),
+            start: start.flatten(),
             before_capture: self.before(node),
             budget: self.lanes[node.build].budget.clone(),
             goes_on: self.options.on_error == OnError::Continue,
@@ -368,13 +370,8 @@ impl<'a> Run<'a> {
             let began = Instant::now();
             let output = post_processor.process(&ctx, &input).await?;
             let took = began.elapsed();
-            if ledger.key(&node.id).is_some() {
-                let identity = post_processor.identity(&ctx.services.engine, &output).await;
-                let outputs = post_processor.outputs();
-                keeping::keep_artifact(&ctx, &ledger, &node, &output, identity, outputs, took).await;
-            } else {
-                keeping::keep(&ctx, &ledger, &node, Made { took, ..Made::default() }).await;
-            }
+            let identity = post_processor.identity(&ctx.services.engine, &output);
+            keeping::keep_artifact(&ctx, &ledger, &node, &output, identity, post_processor.outputs(), took).await;
             post_processor.kept(&ctx);
             if let Some(maker) = maker {
                 maker.discard(&ctx, &input, Some(&output)).await?;

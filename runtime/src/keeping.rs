@@ -60,17 +60,21 @@ pub(crate) async fn keep_provision(
     keep(ctx, ledger, node, Made { snapshot, took, ..Made::default() }).await;
 }
 
-/// Keeps an artifact; `identity` tells what it is beside its files.
+/// Keeps an artifact, or just the run if nothing of the node is reused; `identity` tells, where somebody wants to know,
+/// what the artifact is beside its files.
 pub(crate) async fn keep_artifact(
     ctx: &NodeContext,
     ledger: &Arc<Ledger>,
     node: &Node,
     artifact: &Artifact,
-    identity: Outcome<Option<String>>,
+    identity: impl Future<Output = Outcome<Option<String>>>,
     outputs: Vec<std::path::PathBuf>,
     took: Duration,
 ) {
-    let identity = match identity {
+    if ledger.key(&node.id).is_none() {
+        return keep(ctx, ledger, node, Made { took, ..Made::default() }).await;
+    }
+    let identity = match identity.await {
         Ok(identity) => identity,
         Err(failure) => return ctx.complain(format!("the result is not kept: {failure}")).await,
     };

@@ -7,7 +7,7 @@ use std::collections::{HashMap, HashSet};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use bollard::query_parameters::{EventsOptionsBuilder, RemoveContainerOptionsBuilder};
+use bollard::query_parameters::EventsOptionsBuilder;
 use futures::TryStreamExt as _;
 
 use crate::cache::{Cache, StoredResult};
@@ -93,7 +93,7 @@ async fn clean_up_after(
             None => container_made_since(engine, name, *at).await?,
         };
         match found {
-            Some(id) if remove_container(engine, &id).await? => said.push(format!("container {name}")),
+            Some(id) if engine.remove_container(&id).await? => said.push(format!("container {name}")),
             Some(_) => {}
             None => is_settled &= !may_come(*at),
         }
@@ -152,15 +152,6 @@ async fn container_made_since(engine: &Engine, name: &str, at: u64) -> Outcome<O
     };
     let is_ours = is_since(found.created.as_deref(), at);
     Ok(found.id.filter(|_| is_ours))
-}
-
-async fn remove_container(engine: &Engine, id: &str) -> Outcome<bool> {
-    let options = RemoveContainerOptionsBuilder::default().force(true).v(true).build();
-    match engine.client().remove_container(id, Some(options)).await {
-        Ok(()) => Ok(true),
-        Err(bollard::errors::Error::DockerResponseServerError { status_code: 404, .. }) => Ok(false),
-        Err(error) => Err(crate::docker::explain(&error)),
-    }
 }
 
 /// Finds the image that was made of a container since that time, by what the engine remembers of its events.

@@ -17,10 +17,10 @@ use rpk_runtime::failure::{Failure, Outcome};
 use rpk_runtime::registry::Registry;
 use tokio::sync::mpsc;
 
-use super::apply::{Execution, decide_alone, execute, prepare, services};
 use super::plan::find;
 use crate::cli::ShellArguments;
 use crate::decide::{Grounds, threads};
+use crate::execution::{Execution, decide_alone, execute, prepare, services};
 use crate::exit::Exit;
 use crate::prompt::Nobody;
 use crate::report::{Screen, human::Human, write_err};

@@ -10,9 +10,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use bollard::auth::DockerCredentials;
 use bollard::models::{ContainerConfig, ContainerInspectResponse, ImageInspect};
-use bollard::query_parameters::{
-    CommitContainerOptionsBuilder, CreateContainerOptionsBuilder, RemoveContainerOptionsBuilder, TopOptions,
-};
+use bollard::query_parameters::{CommitContainerOptionsBuilder, CreateContainerOptionsBuilder, TopOptions};
 use futures::future::BoxFuture;
 use futures::{FutureExt as _, TryStreamExt as _};
 use rpk_planner::catalog::{
@@ -533,14 +531,9 @@ impl DockerMachine {
 
     /// Kills and removes the container with its anonymous volumes; one that is gone already is no failure.
     async fn remove(&self, ctx: &NodeContext) -> Outcome<()> {
-        let options = RemoveContainerOptionsBuilder::default().force(true).v(true).build();
-        match self.engine.client().remove_container(&self.container, Some(options)).await {
-            Ok(()) | Err(bollard::errors::Error::DockerResponseServerError { status_code: 404, .. }) => {
-                self.settle(ctx);
-                Ok(())
-            }
-            Err(error) => Err(explain(&error).context(format!("removing container {}", self.container))),
-        }
+        self.engine.remove_container(&self.container).await?;
+        self.settle(ctx);
+        Ok(())
     }
 
     /// Returns what the engine says of the container.

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use bollard::auth::DockerCredentials;
 use bollard::models::ImageInspect;
-use bollard::query_parameters::CreateImageOptionsBuilder;
+use bollard::query_parameters::{CreateImageOptionsBuilder, RemoveContainerOptionsBuilder};
 use bollard::{API_DEFAULT_VERSION, Docker};
 use dashmap::DashMap;
 use futures::StreamExt as _;
@@ -156,6 +156,20 @@ impl Engine {
             Ok(image) => Ok(Some(image)),
             Err(bollard::errors::Error::DockerResponseServerError { status_code: 404, .. }) => Ok(None),
             Err(error) => Err(explain(&error).context(format!("looking for image `{name}`"))),
+        }
+    }
+
+    /// Kills and removes a container with its anonymous volumes; tells whether there was one.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the engine does not answer or cannot remove it.
+    pub async fn remove_container(&self, id: &str) -> Outcome<bool> {
+        let options = RemoveContainerOptionsBuilder::default().force(true).v(true).build();
+        match self.client.remove_container(id, Some(options)).await {
+            Ok(()) => Ok(true),
+            Err(bollard::errors::Error::DockerResponseServerError { status_code: 404, .. }) => Ok(false),
+            Err(error) => Err(explain(&error).context(format!("removing container {id}"))),
         }
     }
 

@@ -33,16 +33,22 @@ pub(super) struct Ended {
 
 pub(super) type Task = BoxFuture<'static, Outcome<Product>>;
 
+/// A stored state, and the boot in whose place a machine is started from it.
+#[derive(Clone)]
+pub(super) struct Start {
+    pub snapshot: Snapshot,
+    pub boot: Node,
+    /// The artifacts of other builds that the boot takes.
+    pub takes: BTreeMap<String, Artifact>,
+}
+
 /// What a node that starts, changes or captures a machine works with.
 pub(super) struct MachineWork {
     pub registry: Arc<Registry>,
     pub ledger: Arc<Ledger>,
     pub machine: Option<Arc<dyn Machine>>,
     /// The stored state to go on from, for a node that is there for it.
-    pub start: Option<Snapshot>,
-    pub boot: Node,
-    /// The artifacts of other builds that the boot takes.
-    pub boot_takes: BTreeMap<String, Artifact>,
+    pub start: Option<Start>,
     /// For a capture: the provisioner before it.
     pub before_capture: Option<Node>,
     pub budget: Arc<Mutex<Budget>>,
@@ -54,9 +60,9 @@ pub(super) struct MachineWork {
 /// Makes the task of a node that starts, changes or captures a machine.
 pub(super) fn machine_task(node: &Node, ctx: &NodeContext, work: &MachineWork) -> Outcome<Task> {
     let (ctx, node, registry, ledger) = (ctx.clone(), node.clone(), &work.registry, work.ledger.clone());
-    if let Some(snapshot) = work.start.clone() {
-        let as_boot = NodeContext { taken: Arc::new(work.boot_takes.clone()), ..ctx.clone() };
-        let builder = registry.builder(&work.boot.component, &*registry.settings(&work.boot, &as_boot)?)?;
+    if let Some(Start { snapshot, boot, takes }) = work.start.clone() {
+        let as_boot = NodeContext { taken: Arc::new(takes), ..ctx.clone() };
+        let builder = registry.builder(&boot.component, &*registry.settings(&boot, &as_boot)?)?;
         return Ok(async move { builder.resume(&ctx, &snapshot).await.map(Product::Machine) }.boxed());
     }
     if node.kind == NodeKind::Boot {
@@ -81,14 +87,12 @@ pub(super) fn machine_task(node: &Node, ctx: &NodeContext, work: &MachineWork) -
             let began = Instant::now();
             let artifact = machine.capture(&ctx).await?;
             let took = began.elapsed();
-            if ledger.key(&node.id).is_some() {
-                let identity = builder.identity(&ctx.services.engine, &artifact).await;
-                keeping::keep_artifact(&ctx, &ledger, &node, &artifact, identity, Vec::new(), took).await;
-                if let Some((before, snapshot)) = before.zip(machine.snapshot_of(&artifact)) {
-                    ledger.add_snapshot(&before, snapshot);
-                }
-            } else {
-                keeping::keep(&ctx, &ledger, &node, Made { took, ..Made::default() }).await;
+            let identity = builder.identity(&ctx.services.engine, &artifact);
+            keeping::keep_artifact(&ctx, &ledger, &node, &artifact, identity, Vec::new(), took).await;
+            if ledger.key(&node.id).is_some()
+                && let Some((before, snapshot)) = before.zip(machine.snapshot_of(&artifact))
+            {
+                ledger.add_snapshot(&before, snapshot);
             }
             Ok(Product::Artifact(artifact))
         }
