@@ -2,7 +2,7 @@
 //!
 //! | file | type |
 //! | --- | --- |
-//! | `docker.rs` | `docker`: a container, captured as an image or a file |
+//! | `docker/` | `docker`: a container, captured as an image or a file |
 //! | `file.rs` | `file`: a file, for trying post-processors |
 //! | `null.rs` | `null`: no machine of its own |
 

@@ -1,328 +1,34 @@
-//! `docker`: starts a container from an image and captures it as an image or a file.
-//!
-//! Everything goes through the engine's API; no Docker client is needed. What a build leaves in an image equals what
-//! Packer leaves, down to the empty `container_dir`.
+//! The container of a build: started from an image, kept, captured, removed.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
-use bollard::auth::DockerCredentials;
-use bollard::models::{ContainerConfig, ContainerInspectResponse, ImageInspect};
+use bollard::models::{ContainerConfig, ContainerInspectResponse};
 use bollard::query_parameters::{CommitContainerOptionsBuilder, CreateContainerOptionsBuilder, TopOptions};
 use futures::future::BoxFuture;
 use futures::{FutureExt as _, TryStreamExt as _};
-use rpk_planner::catalog::{
-    ArtifactKind, Caching, ComponentKind, ComponentSpec, Moment, Problem, Recipe, Rendering, Settings, boolean, string,
-    string_list, string_map,
-};
-use rpk_planner::key::{Input, InputValue};
-use serde::{Deserialize, Serialize};
+use rpk_planner::key::Input;
 
-use super::{Builder, BuilderType, Machine, Snapshot};
+use super::options::Config;
+use super::source::SourceImage;
 use crate::artifact::Artifact;
+use crate::builder::{Machine, Snapshot};
 use crate::communicator::Communicator;
 use crate::communicator::docker::DockerCommunicator;
-use crate::communicator::options;
 use crate::context::NodeContext;
-use crate::docker::{
-    EXPORT_BUILDER_ID, Engine, IMAGE_BUILDER_ID, ImageName, LazyEngine, PullPolicy, RunOptions, RunSpec, explain,
-    remove_image,
-};
+use crate::docker::{EXPORT_BUILDER_ID, Engine, IMAGE_BUILDER_ID, ImageName, RunOptions, RunSpec, explain};
 use crate::failure::{Failure, Outcome};
 use crate::journal::{self, Entry};
 
-/// The `docker` builder type.
-pub struct Docker;
-
-#[derive(Clone, Debug, Deserialize)]
-struct Config {
-    image: String,
-    pull: Option<bool>,
-    platform: Option<String>,
-    #[serde(default)]
-    commit: bool,
-    export_path: Option<PathBuf>,
-    #[serde(default)]
-    changes: Vec<String>,
-    author: Option<String>,
-    message: Option<String>,
-    #[serde(default = "default_run_command")]
-    run_command: Vec<String>,
-    #[serde(default)]
-    privileged: bool,
-    #[serde(default)]
-    cap_add: Vec<String>,
-    #[serde(default)]
-    cap_drop: Vec<String>,
-    #[serde(default)]
-    device: Vec<String>,
-    #[serde(default)]
-    tmpfs: Vec<String>,
-    #[serde(default)]
-    volumes: BTreeMap<String, String>,
-    runtime: Option<String>,
-    #[serde(default = "default_container_dir")]
-    container_dir: String,
-    exec_user: Option<String>,
-    #[serde(default)]
-    pty: bool,
-    #[serde(default = "yes")]
-    fix_upload_owner: bool,
-    #[serde(default)]
-    login: bool,
-    login_username: Option<String>,
-    login_password: Option<String>,
-    login_server: Option<String>,
-}
-
-fn default_run_command() -> Vec<String> {
-    ["-d", "-i", "-t", "--entrypoint=/bin/sh", "--", "{{.Image}}"].map(str::to_owned).to_vec()
-}
-
-fn default_container_dir() -> String {
-    "/packer-files".to_owned()
-}
-
-fn yes() -> bool {
-    true
-}
-
-impl BuilderType for Docker {
-    fn spec(&self) -> ComponentSpec {
-        ComponentSpec::new(ComponentKind::Builder, "docker")
-            .options([
-                string("image", "The image that the container starts from."),
-                boolean("commit", "Captures the container as an image."),
-                string("export_path", "Captures the container's file system as a tar file at this path."),
-                boolean("discard", "Captures nothing: the container is thrown away."),
-                string_list("changes", "Dockerfile instructions that change the image's configuration."),
-                string("author", "The author recorded in the image."),
-                string("message", "The message recorded in the image."),
-                boolean("pull", "Pulls the image even if the engine has it."),
-                string("platform", "The platform of the image, such as `linux/arm64`."),
-                string_list("run_command", "The words after `docker run`.").rendering(Rendering::Late),
-                boolean("privileged", "Gives the container the host's privileges."),
-                string_list("cap_add", "Capabilities to add."),
-                string_list("cap_drop", "Capabilities to drop."),
-                string_list("device", "Devices of the host to give to the container."),
-                string_list("tmpfs", "Paths at which the container has a memory file system."),
-                string_map("volumes", "Host paths to mount, each at a path of the container."),
-                string("runtime", "The engine's runtime for the container."),
-                string("container_dir", "An empty folder that the container has while it is built."),
-                string("exec_user", "The user that commands run as."),
-                boolean("pty", "Gives commands a terminal."),
-                boolean("fix_upload_owner", "Gives uploaded files to the container's user."),
-                boolean("login", "Logs in to the registry for pulling."),
-                string("login_username", "The user name at the registry."),
-                string("login_password", "The password at the registry.").sensitive(),
-                string("login_server", "The registry to log in to."),
-                string("docker_path", "Accepted for Packer's sake: rpk needs no Docker client."),
-            ])
-            .options(options::options())
-            .check(check)
-            .describe(describe)
-            .captures(|settings| {
-                if is_on(settings, "commit") {
-                    ArtifactKind::Image
-                } else if settings.contains_key("export_path") {
-                    ArtifactKind::Files
-                } else {
-                    ArtifactKind::Nothing
-                }
-            })
-            .uses_engine()
-            .build_data(&["ImageSha256", "SourceImageDigest"])
-            .recipe(
-                Recipe::judged(1, |settings, _| {
-                    match settings.get("volumes").and_then(|volumes| volumes.as_object()) {
-                        Some(volumes) if !volumes.is_empty() => Caching::Never(
-                            "mounts folders of this machine, whose contents are no part of the image".to_owned(),
-                        ),
-                        _ => Caching::Cacheable,
-                    }
-                })
-                .immaterial(&["pull", "login", "login_username", "login_password", "login_server", "docker_path"])
-                .capture_only(&["commit", "export_path", "discard", "changes", "author", "message"])
-                .boot_only(&[
-                    "image",
-                    "platform",
-                    "run_command",
-                    "privileged",
-                    "cap_add",
-                    "cap_drop",
-                    "device",
-                    "tmpfs",
-                    "volumes",
-                    "runtime",
-                    "container_dir",
-                    "exec_user",
-                    "pty",
-                    "fix_upload_owner",
-                ])
-                .image_option("image"),
-            )
-    }
-
-    fn configure(&self, settings: &Settings) -> Outcome<Box<dyn Builder>> {
-        let config: Config = crate::settings::read_settings(settings)?;
-        Ok(Box::new(DockerBuilder { config: Arc::new(config) }))
-    }
-}
-
-fn is_on(settings: &Settings, name: &str) -> bool {
-    settings.get(name).and_then(serde_json::Value::as_bool).unwrap_or(false)
-}
-
-fn check(settings: &Settings) -> Vec<Problem> {
-    let mut problems = Vec::new();
-    if settings.get("image").and_then(|image| image.as_str()).is_none_or(str::is_empty) {
-        problems.push(Problem::of_block("`image` is missing").help("name the image that the container starts from"));
-    }
-    let communicator = settings.get("communicator").and_then(|name| name.as_str()).unwrap_or_default();
-    if !["", "docker"].contains(&communicator) {
-        problems.push(
-            Problem::with("communicator", format!("rpk reaches containers by `docker`, not by `{communicator}`"))
-                .help("leave `communicator` out"),
-        );
-    }
-    let export_path = settings.get("export_path").and_then(|path| path.as_str()).filter(|path| !path.is_empty());
-    let ways = [
-        ("commit", is_on(settings, "commit")),
-        ("discard", is_on(settings, "discard")),
-        ("export_path", export_path.is_some()),
-    ];
-    let chosen: Vec<&str> = ways.iter().filter(|(_, is_set)| *is_set).map(|(name, _)| *name).collect();
-    match chosen.as_slice() {
-        [] => problems.push(
-            Problem::of_block("it is not said what to make of the container")
-                .help("set one of `commit`, `export_path` and `discard`"),
-        ),
-        [_] => {}
-        [_, second, ..] => problems.push(
-            Problem::with(second, format!("`{}` exclude each other", chosen.join("` and `")))
-                .help("keep one of `commit`, `export_path` and `discard`"),
-        ),
-    }
-    if export_path.is_some_and(|path| Path::new(path).is_dir()) {
-        problems.push(Problem::with("export_path", "the path is an existing folder").help("name a file"));
-    }
-    problems
-}
-
-fn describe(settings: &Settings, moment: Moment) -> String {
-    let text = |name: &str| settings.get(name).and_then(|value| value.as_str()).unwrap_or_default();
-    let changes = settings.get("changes").and_then(|changes| changes.as_array()).map_or(0, Vec::len);
-    match moment {
-        Moment::Capture if is_on(settings, "commit") => match changes {
-            0 => "commit the container as an image".to_owned(),
-            1 => "commit the container as an image with 1 change".to_owned(),
-            count => format!("commit the container as an image with {count} changes"),
-        },
-        Moment::Capture if settings.contains_key("export_path") => {
-            format!("export the container to {}", text("export_path"))
-        }
-        Moment::Capture => "throw the container away".to_owned(),
-        _ => format!("start a container from image {}", text("image")),
-    }
-}
-
-struct DockerBuilder {
-    config: Arc<Config>,
-}
-
-impl Builder for DockerBuilder {
-    fn boot<'a>(&'a self, ctx: &'a NodeContext) -> BoxFuture<'a, Outcome<Arc<dyn Machine>>> {
-        async move {
-            let source = self.config.find_source(ctx).await?;
-            let machine = start(ctx, self.config.clone(), source, &self.config.image).await?;
-            Ok(Arc::new(machine) as Arc<dyn Machine>)
-        }
-        .boxed()
-    }
-
-    fn source<'a>(&'a self, engine: &'a LazyEngine) -> BoxFuture<'a, Outcome<Vec<Input>>> {
-        async move { Ok(vec![Input::new("image", self.config.image_content(engine.get().await?).await?)]) }.boxed()
-    }
-
-    fn resume<'a>(&'a self, ctx: &'a NodeContext, snapshot: &'a Snapshot) -> BoxFuture<'a, Outcome<Arc<dyn Machine>>> {
-        async move {
-            let source: SourceImage = serde_json::from_value(snapshot.data.clone())
-                .map_err(|error| Failure::new(error.to_string()).context("reading a stored state"))?;
-            let machine = start(ctx, self.config.clone(), source, &snapshot.id).await?;
-            Ok(Arc::new(machine) as Arc<dyn Machine>)
-        }
-        .boxed()
-    }
-
-    fn has_snapshot<'a>(&'a self, engine: &'a LazyEngine, snapshot: &'a Snapshot) -> BoxFuture<'a, Outcome<bool>> {
-        async move { Ok(engine.get().await?.local_image(&snapshot.id).await?.is_some()) }.boxed()
-    }
-
-    fn identity<'a>(
-        &'a self,
-        engine: &'a LazyEngine,
-        artifact: &'a Artifact,
-    ) -> BoxFuture<'a, Outcome<Option<String>>> {
-        crate::docker::identity(engine, artifact).boxed()
-    }
-
-    fn discard<'a>(&'a self, ctx: &'a NodeContext, artifact: &'a Artifact) -> BoxFuture<'a, Outcome<()>> {
-        async move {
-            if artifact.builder_id == IMAGE_BUILDER_ID {
-                remove_image(ctx, &artifact.id).await
-            } else {
-                artifact.delete_files().await
-            }
-        }
-        .boxed()
-    }
-}
-
-impl Config {
-    fn credentials(&self) -> Option<DockerCredentials> {
-        self.login.then(|| DockerCredentials {
-            username: self.login_username.clone(),
-            password: self.login_password.clone(),
-            serveraddress: self.login_server.clone(),
-            ..DockerCredentials::default()
-        })
-    }
-
-    /// Finds the image to start from, pulling it if need be.
-    async fn find_source(&self, ctx: &NodeContext) -> Outcome<SourceImage> {
-        let engine = ctx.services.engine().await?;
-        let pull = match self.pull {
-            Some(true) => PullPolicy::Always,
-            Some(false) | None => PullPolicy::IfMissing,
-        };
-        let image = engine.resolve_image(ctx, &self.image, pull, self.platform.as_deref(), self.credentials()).await?;
-        Ok(SourceImage::of(image))
-    }
-
-    /// Tells by its content which image a build would start from now.
-    async fn image_content(&self, engine: &Engine) -> Outcome<InputValue> {
-        let local = engine.local_image(&self.image).await?;
-        if self.pull == Some(true) {
-            let digest = engine.registry_digest(&self.image, self.credentials()).await?;
-            let has_it = |image: &ImageInspect| {
-                image.repo_digests.iter().flatten().any(|known| known.ends_with(&format!("@{digest}")))
-            };
-            if !local.as_ref().is_some_and(has_it) {
-                // What it is called here is known once it has been pulled.
-                return Ok(InputValue::Content { digest, size_bytes: None });
-            }
-        }
-        Ok(match local {
-            Some(image) => SourceImage::of(image).content(),
-            None => InputValue::Text("not pulled yet".to_owned()),
-        })
-    }
-}
-
 /// Starts a container from an image: the builder's, or a state that a container of such a build was left in.
-async fn start(ctx: &NodeContext, config: Arc<Config>, source: SourceImage, image: &str) -> Outcome<DockerMachine> {
+pub(super) async fn start(
+    ctx: &NodeContext,
+    config: Arc<Config>,
+    source: SourceImage,
+    image: &str,
+) -> Outcome<DockerMachine> {
     let engine = ctx.services.engine().await?.clone();
     let mut words = Vec::new();
     for word in &config.run_command {
@@ -409,36 +115,8 @@ fn container_name(run_id: &str) -> String {
     format!("rpk-{run_id}-{}", COUNT.fetch_add(1, Ordering::Relaxed))
 }
 
-/// What the build needs to know of the image that it started from.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-struct SourceImage {
-    id: String,
-    size: Option<u64>,
-    cmd: Vec<String>,
-    entrypoint: Vec<String>,
-    user: Option<String>,
-    digest: String,
-}
-
-impl SourceImage {
-    fn of(image: ImageInspect) -> Self {
-        let config = image.config.unwrap_or_default();
-        Self {
-            id: image.id.unwrap_or_default(),
-            size: image.size.and_then(|size| u64::try_from(size).ok()),
-            cmd: config.cmd.unwrap_or_default(),
-            entrypoint: config.entrypoint.unwrap_or_default(),
-            user: config.user,
-            digest: image.repo_digests.and_then(|digests| digests.into_iter().next()).unwrap_or_default(),
-        }
-    }
-
-    fn content(&self) -> InputValue {
-        InputValue::Content { digest: self.id.clone(), size_bytes: self.size }
-    }
-}
-
-struct DockerMachine {
+/// A running container.
+pub(super) struct DockerMachine {
     engine: Engine,
     container: String,
     config: Arc<Config>,
