@@ -3,6 +3,8 @@
 //! Node ids, their order and what the edges mean are public: plans print them, command lines name them. `petgraph`
 //! holds the graph and stays inside this file.
 
+mod data;
+
 use std::collections::HashMap;
 use std::fmt;
 use std::sync::{Arc, OnceLock};
@@ -17,6 +19,7 @@ use crate::catalog::{Caching, Moment, Reads, Recipe, Settings};
 use crate::late::{BuildNames, Deferred, LateRenderer};
 use crate::span::Span;
 use crate::value::redactor::Redactor;
+pub use data::DataSource;
 pub use crate::value::usage::Origin;
 
 /// Names a node: a path such as `docker/provision/2`, the same in every run.
@@ -255,6 +258,8 @@ pub struct Graph {
     index: OnceLock<HashMap<NodeId, NodeIndex>>,
     /// The builds, in the order in which they start.
     pub builds: Vec<Build>,
+    /// The data sources, each after those that it needs.
+    pub data: Vec<DataSource>,
     /// The user variables that the template has, by name.
     pub variables: std::collections::BTreeMap<String, Variable>,
     /// Keeps sensitive values out of what is shown.

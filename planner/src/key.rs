@@ -275,7 +275,7 @@ fn describe(subject: Subject<'_>, sink: &mut dyn Sink) {
         }
     }
     variables(graph, node, sink);
-    contents(node, facts, sink);
+    contents(graph, node, facts, sink);
     let mut given: Vec<(Edge, usize)> = graph.inputs_at(place).filter(|(edge, _)| *edge != Edge::Order).collect();
     given.sort_by_key(|(_, from)| *from);
     for (_, from) in given {
@@ -333,7 +333,10 @@ fn variables(graph: &Graph, node: &Node, sink: &mut dyn Sink) {
 }
 
 /// Walks over the contents that a node reads; what nobody has looked at is unknown.
-fn contents(node: &Node, facts: Option<&NodeFacts>, sink: &mut dyn Sink) {
+fn contents(graph: &Graph, node: &Node, facts: Option<&NodeFacts>, sink: &mut dyn Sink) {
+    for data in graph.unasked(node) {
+        sink.put(data.id.as_str(), Part::Content(&InputValue::Unknown));
+    }
     let mut found: Vec<&Input> = facts.map_or(&[][..], |facts| &facts.contents).iter().collect();
     found.sort_by(|a, b| a.path.cmp(&b.path));
     for input in &found {

@@ -180,6 +180,13 @@ impl<'a> Run<'a> {
     async fn drive(&mut self, mut incoming: mpsc::Receiver<Event>) -> RunReport {
         let began = Instant::now();
         self.reporter.report(&Event::RunStarted { run: self.services.run_id.clone() });
+        for data in &self.plan.graph.data {
+            // It was asked before there was a plan; without an answer there would be no run.
+            let duration = data.asked.unwrap_or_default();
+            self.reporter.report(&Event::NodeStarted { node: data.id.clone() });
+            let status = NodeStatus::Ran;
+            self.reporter.report(&Event::NodeFinished { node: data.id.clone(), status, duration, error: None });
+        }
         for step in self.plan.steps().filter(|step| step.action == Action::Skip) {
             // An error-cleanup provisioner may still run; it ends with its build.
             if step.node.excluded.is_some() {

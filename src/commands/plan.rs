@@ -75,7 +75,9 @@ pub fn explain(arguments: &ExplainArguments) -> Exit {
     let Some(planned) = prepare(Request::of(&arguments.template, &arguments.output)) else {
         return Exit::Failure;
     };
-    let found = find(&planned.plan.graph, &arguments.node, &planned.screen);
+    let graph = &planned.plan.graph;
+    let data = graph.data.iter().find(|data| data.id.as_str() == arguments.node).map(|data| data.id.clone());
+    let found = data.or_else(|| find(graph, &arguments.node, &planned.screen));
     let Some((id, text)) = found.and_then(|id| Some((id.clone(), node_explanation(&planned.plan, &id)?))) else {
         return Exit::Failure;
     };

@@ -32,8 +32,8 @@ pub fn document(plan: &Plan, event: &Event) -> Option<Json> {
         Event::RunStarted { run } => {
             let summary = plan.summary();
             let counts = json!({
-                "total": summary.total,
-                "run": summary.run,
+                "total": summary.total + summary.data,
+                "run": summary.run + summary.data,
                 "cached": summary.cached,
                 "skipped": summary.skipped,
                 "unknown": summary.unknown,

@@ -294,7 +294,8 @@ impl Deciding<'_> {
         match self.causes[place] {
             Some(cause) => decision(Action::Run, self.reason(place, cause)),
             None if self.keys[place].is_none() && unknown[place] == place => {
-                decision(Action::Unknown, Reason::SourceUnknown)
+                let unasked = self.graph.unasked(node).first().map(|data| data.id.clone());
+                decision(Action::Unknown, unasked.map_or(Reason::SourceUnknown, Reason::UpstreamUnknown))
             }
             None if self.keys[place].is_none() => {
                 decision(Action::Unknown, Reason::UpstreamUnknown(self.graph.at(unknown[place]).id.clone()))
