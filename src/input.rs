@@ -304,12 +304,7 @@ impl Read {
 }
 
 /// Asks data sources for their values; tells whether any of them has answered.
-fn ask(
-    requests: &[DataRequest],
-    registry: &Registry,
-    data: &mut Answers,
-    problems: &mut Diagnostics,
-) -> bool {
+fn ask(requests: &[DataRequest], registry: &Registry, data: &mut Answers, problems: &mut Diagnostics) -> bool {
     let mut has_answered = false;
     for request in requests {
         let began = Instant::now();

@@ -56,7 +56,14 @@ impl Diagnostic {
     /// Makes an error without a place.
     #[must_use]
     pub fn error(code: &'static str, message: impl Into<String>) -> Self {
-        Self { severity: Severity::Error, code, message: message.into(), labels: Vec::new(), help: None, operands: None }
+        Self {
+            severity: Severity::Error,
+            code,
+            message: message.into(),
+            labels: Vec::new(),
+            help: None,
+            operands: None,
+        }
     }
 
     /// Makes a warning without a place.

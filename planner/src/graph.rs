@@ -15,12 +15,12 @@ use petgraph::graph::{DiGraph, NodeIndex};
 use petgraph::visit::EdgeRef;
 use serde::{Deserialize, Serialize};
 
-use crate::catalog::{Caching, Moment, Reads, Recipe, Settings};
+use crate::catalog::{Caching, Load, Moment, Reads, Recipe, Settings};
 use crate::late::{BuildNames, Deferred, LateRenderer};
 use crate::span::Span;
 use crate::value::redactor::Redactor;
-pub use data::DataSource;
 pub use crate::value::usage::Origin;
+pub use data::DataSource;
 
 /// Names a node: a path such as `docker/provision/2`, the same in every run.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -190,6 +190,8 @@ pub struct Node {
     pub keeps_input: bool,
     /// Whether it needs a container engine.
     pub uses_engine: bool,
+    /// What it keeps busy while it runs.
+    pub load: Load,
     /// Why it does not take part, if so.
     pub excluded: Option<Exclusion>,
     /// Whether and when its result may be reused.

@@ -156,6 +156,25 @@ pub enum Moment {
     Run,
 }
 
+/// What a node keeps busy while it runs, so that no more of a kind run at once than that can take.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Load {
+    /// Something that is not this machine's, or nothing much: a container's commands, a server far away.
+    #[default]
+    Elsewhere,
+    /// The container engine itself: starting machines, taking and moving images.
+    Engine,
+    /// The processors of this machine.
+    Processor,
+    /// A process of this machine, of which nobody knows what it does.
+    Process,
+}
+
+impl Load {
+    /// All kinds, in the order of their numbers.
+    pub const ALL: [Self; 4] = [Self::Elsewhere, Self::Engine, Self::Processor, Self::Process];
+}
+
 /// Everything the planner knows of one component.
 #[derive(Clone)]
 pub struct ComponentSpec {
@@ -179,6 +198,8 @@ pub struct ComponentSpec {
     pub flow: Option<ArtifactFlow>,
     /// Whether it needs a container engine.
     pub uses_engine: bool,
+    /// What it keeps busy while it runs.
+    pub load: Load,
     /// For a builder: the names of build data that it adds to those all builders have.
     pub build_data: &'static [&'static str],
     /// Whether and when its results may be reused.
@@ -200,6 +221,7 @@ impl ComponentSpec {
             captures: None,
             flow: None,
             uses_engine: false,
+            load: Load::Elsewhere,
             build_data: &[],
             recipe: Recipe::default(),
         }
@@ -244,6 +266,14 @@ impl ComponentSpec {
     #[must_use]
     pub fn uses_engine(mut self) -> Self {
         self.uses_engine = true;
+        self.load = Load::Engine;
+        self
+    }
+
+    /// Sets what it keeps busy while it runs.
+    #[must_use]
+    pub fn load(mut self, load: Load) -> Self {
+        self.load = load;
         self
     }
 

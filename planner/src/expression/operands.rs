@@ -74,10 +74,7 @@ fn described(traversal: &Traversal, file: FileId, scope: &dyn Scope) -> Option<S
     if traversal.root.text == "artifact" {
         return None;
     }
-    let expression = Expression {
-        kind: ExpressionKind::Traversal(traversal.clone()),
-        span: traversal.root.span,
-    };
+    let expression = Expression { kind: ExpressionKind::Traversal(traversal.clone()), span: traversal.root.span };
     let usage = scope.host().usage;
     let before = usage.take();
     let mut problems = Diagnostics::default();

@@ -8,7 +8,8 @@ use std::sync::Arc;
 
 use super::rendering::Renderer;
 use crate::catalog::{
-    ArtifactKind, Caching, Catalog, ComponentKind, ComponentSpec, Decoding, Moment, Reads, Recipe, Settings, decode,
+    ArtifactKind, Caching, Catalog, ComponentKind, ComponentSpec, Decoding, Load, Moment, Reads, Recipe, Settings,
+    decode,
 };
 use crate::chain::is_marked;
 use crate::diagnostic::{Diagnostic, Diagnostics, closest};
@@ -378,6 +379,7 @@ impl<'a> BuildLowering<'a, '_> {
             conduct,
             keeps_input,
             uses_engine: prepared.spec.is_some_and(|spec| spec.uses_engine),
+            load: prepared.spec.map_or(Load::Elsewhere, |spec| spec.load),
             excluded: part.excluded,
             origins: prepared.origins.clone(),
             chained: Vec::new(),

@@ -115,11 +115,7 @@ pub fn write_plan_json(
             unknown: summary.unknown + summary.data - asked,
             estimate_s: estimate.as_ref().map(|estimate| estimate.wall.as_secs_f64()),
             parallel_builds: plan.parallel_builds,
-            critical_path: estimate
-                .iter()
-                .flat_map(|estimate| &estimate.critical_path)
-                .map(NodeId::as_str)
-                .collect(),
+            critical_path: estimate.iter().flat_map(|estimate| &estimate.critical_path).map(NodeId::as_str).collect(),
         },
         diagnostics,
     };

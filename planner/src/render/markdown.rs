@@ -39,8 +39,7 @@ pub fn plan_markdown(plan: &Plan) -> String {
     }
     for data in data {
         let word = if data.asked.is_some() { "asked" } else { "unknown" };
-        let _ =
-            writeln!(out, "| {word} | {} | {} | {} |", code(data.id.as_str()), shown(&data.title), data.reason());
+        let _ = writeln!(out, "| {word} | {} | {} | {} |", code(data.id.as_str()), shown(&data.title), data.reason());
     }
     for (index, step) in told.iter().enumerate() {
         if out.len() > TABLE_LIMIT {

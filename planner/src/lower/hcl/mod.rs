@@ -156,7 +156,8 @@ pub fn evaluate(
     let mut sensitive = resolved.sensitive;
     sensitive
         .extend(template.locals.iter().filter(|local| local.is_sensitive).map(|local| format!("local.{}", local.name)));
-    let mut globals = Globals { variables: resolved.values, sensitive, data: Some(BTreeMap::new()), ground, ..Globals::default() };
+    let mut globals =
+        Globals { variables: resolved.values, sensitive, data: Some(BTreeMap::new()), ground, ..Globals::default() };
     for source in &template.sources {
         globals.artifacts.entry(Arc::from(source.label(0))).or_default().insert(Arc::from(source.label(1)));
     }
@@ -213,6 +214,8 @@ pub fn lower_hcl(
         blueprint::blueprints(&evaluated, &selection, also, catalog, sources)
     };
     let mut graph = lower_builds(&mut lay_out, catalog, &renderer, &mut secrets, &mut problems);
+    // Said of each block when it was read, whether or not it takes part.
+    problems.forget(&["rpk::lower::unknown_component"]);
     graph.data.clone_from(&evaluated.data);
     graph.variables = evaluated.shown_variables();
     graph.redactor = Redactor::new(secrets);
