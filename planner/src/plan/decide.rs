@@ -265,7 +265,9 @@ impl Deciding<'_> {
                     },
                     Edge::Artifact => {
                         self.is_settled(from)
-                            && !self.stored[from].as_ref().is_some_and(|stored| stored.state == StoredState::Available)
+                            && !self.stored[from].as_ref().is_some_and(|stored| {
+                                matches!(stored.state, StoredState::Available | StoredState::Restorable(_))
+                            })
                     }
                 };
                 if is_needed {
@@ -306,7 +308,11 @@ impl Deciding<'_> {
                         .graph
                         .outputs_at(place)
                         .any(|(edge, reader)| edge == Edge::Machine && self.causes[reader].is_some());
-                let reason = if goes_on { Reason::CachedState } else { Reason::Cached };
+                let reason = match self.stored[place].as_ref().map(|stored| &stored.state) {
+                    _ if goes_on => Reason::CachedState,
+                    Some(StoredState::Restorable(words)) => Reason::CachedCopy(words.clone()),
+                    _ => Reason::Cached,
+                };
                 Decision { is_start: goes_on, ..decision(Action::Reuse, reason) }
             }
         }

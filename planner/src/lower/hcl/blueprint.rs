@@ -26,7 +26,11 @@ pub(super) fn blueprints<'a>(
     catalog: &dyn Catalog,
     sources: &'a Sources,
 ) -> Vec<Blueprint<'a>> {
-    let uses = || evaluated.builds.iter().flat_map(|block| block.sources.iter().filter(|source| source.is_known()).map(move |source| (block, source)));
+    let uses = || {
+        evaluated.builds.iter().flat_map(|block| {
+            block.sources.iter().filter(|source| source.is_known()).map(move |source| (block, source))
+        })
+    };
     let names: Vec<String> =
         uses().map(|(block, source)| full_name(&block.name, &source.kind, &source.local_name)).collect();
     let ids = unique_ids(names.iter().cloned());
