@@ -108,7 +108,6 @@ pub async fn look_up(
 }
 
 /// Looks whether a result is still there.
-#[expect(clippy::too_many_arguments, reason = "a result is looked at from all sides")]
 async fn verify(
     cache: &Cache,
     boot: Option<&Node>,
