@@ -231,6 +231,9 @@ impl<'a> Run<'a> {
             if self.running.is_empty() && self.states.all_ended() {
                 break;
             }
+            if incoming.is_empty() {
+                self.reporter.settle();
+            }
             tokio::select! {
                 biased;
                 Some(event) = incoming.recv() => self.reporter.report(&event),
@@ -262,6 +265,7 @@ impl<'a> Run<'a> {
             duration: began.elapsed(),
         };
         self.reporter.report(&Event::RunFinished { report: report.clone() });
+        self.reporter.settle();
         report
     }
 
