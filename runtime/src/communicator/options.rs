@@ -2,7 +2,11 @@
 //!
 //! They are checked for all builders; which of them matter depends on the communicator.
 
-use rpk_planner::catalog::{OptionSpec, boolean, duration, integer, integer_list, string, string_list};
+use rpk_planner::catalog::{
+    OptionSpec, Problem, Settings, boolean, duration, integer, integer_list, string, string_list,
+};
+
+use super::ssh;
 
 /// Lists the options of all communicators.
 #[must_use]
@@ -47,7 +51,11 @@ pub fn options() -> Vec<OptionSpec> {
         string_list("ssh_local_tunnels", "Ports of this machine that lead into the other."),
         string_list("ssh_remote_tunnels", "Ports of the machine that lead here."),
         integer_list("ssh_public_key", "The public key, as bytes."),
-        integer_list("ssh_private_key", "The private key, as bytes."),
+        integer_list("ssh_private_key", "The private key, as bytes.").sensitive(),
+        string(
+            "ssh_known_hosts_file",
+            "The file of host keys, as OpenSSH's `known_hosts`, that hosts are held against.",
+        ),
         string("winrm_username", "The user to log in as."),
         string("winrm_password", "The password to log in with.").sensitive(),
         string("winrm_host", "The machine to reach."),
@@ -58,4 +66,24 @@ pub fn options() -> Vec<OptionSpec> {
         boolean("winrm_use_ntlm", "Logs in by NTLM."),
         boolean("winrm_no_proxy", "Goes past the proxy."),
     ]
+}
+
+/// Finds what is wrong with the options of the communicator that is chosen; `default` names the one of a builder
+/// whose template chooses none.
+#[must_use]
+pub fn check(settings: &Settings, default: &str) -> Vec<Problem> {
+    let text = |name: &str| settings.get(name).and_then(|value| value.as_str()).unwrap_or_default();
+    match Some(text("communicator")).filter(|name| !name.is_empty()).unwrap_or(default) {
+        "none" => Vec::new(),
+        "ssh" => ssh::check(settings),
+        "winrm" if text("winrm_username").is_empty() => {
+            let problem = Problem::of_block("`winrm_username` is missing");
+            vec![problem.help("name the user to log in as, or set `communicator` to `none`")]
+        }
+        "winrm" => Vec::new(),
+        other => vec![
+            Problem::with("communicator", format!("there is no communicator `{other}` for this builder"))
+                .help("set `communicator` to `none`, `ssh` or `winrm`"),
+        ],
+    }
 }

@@ -1,0 +1,215 @@
+//! Commands and files to and from a machine, through its SSH server.
+//!
+//! | file | holds |
+//! | --- | --- |
+//! | `config.rs` | what the options ask for, and what is wrong with them |
+//! | `identity.rs` | keys and certificates from files |
+//! | `wait.rs` | waiting for a machine that is not up yet |
+//! | `client.rs` | the way to the host, the handshake, the tunnels |
+//! | `login.rs` | logging in, by each way in turn |
+//! | `host_key.rs` | which host keys are trusted |
+//! | `socks.rs` | a connection through a SOCKS5 proxy |
+//! | `stream.rs` | a connection that can be ended from outside |
+//! | `tunnel.rs` | ports that lead through the connection |
+//! | `command.rs` | one command |
+//! | `scp.rs` | files, by the machine's `scp` |
+//! | `local.rs` | this machine's files, as transfers need them |
+//!
+//! # What stays when the connection does not
+//!
+//! A machine restarts, and its connections go. What was running then ends with the status
+//! [`DISCONNECTED`](super::DISCONNECTED). Whatever comes next connects anew, once, with its tunnels; while the machine
+//! is not up, that fails with a failure that may pass, and who has time tries again.
+
+mod client;
+mod command;
+pub(crate) mod config;
+mod host_key;
+mod identity;
+mod local;
+mod login;
+mod scp;
+mod socks;
+mod stream;
+mod tunnel;
+mod wait;
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+
+use futures::FutureExt as _;
+use futures::future::BoxFuture;
+use russh::Channel;
+use russh::client::Msg;
+use tokio::sync::Mutex;
+
+use self::client::{Connection, Miss, Stage, limited};
+pub(crate) use self::config::{SshConfig, check};
+use self::host_key::HostKeys;
+use super::patience::patiently;
+use super::{Communicator, FileSource, RemoteScript};
+use crate::context::NodeContext;
+use crate::failure::{Failure, Outcome};
+
+/// A machine as provisioners see it.
+pub struct SshCommunicator {
+    config: SshConfig,
+    host_keys: Arc<HostKeys>,
+    current: Mutex<Option<Arc<Connection>>>,
+}
+
+impl SshCommunicator {
+    /// Waits for a machine and logs in to it.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the machine does not answer in time, refuses the login, or shows a host key that is not trusted.
+    pub(crate) async fn connect(ctx: &NodeContext, config: SshConfig) -> Outcome<Self> {
+        let host_keys = Arc::new(HostKeys::new(config.known_hosts.clone()));
+        let connection = wait::wait(&config, &host_keys, ctx).await?;
+        Ok(Self { config, host_keys, current: Mutex::new(Some(Arc::new(connection))) })
+    }
+
+    /// Ends the connection, and with it the tunnels.
+    pub(crate) async fn close(&self) {
+        if let Some(connection) = self.current.lock().await.take().and_then(Arc::into_inner) {
+            connection.close().await;
+        }
+    }
+
+    /// Returns what templates may ask of the connection.
+    pub(crate) fn data(&self) -> BTreeMap<String, String> {
+        self.config.data()
+    }
+
+    /// Opens a session, on a fresh connection if the last one is gone.
+    async fn session(&self, ctx: &NodeContext) -> Outcome<(Arc<Connection>, Channel<Msg>)> {
+        let open = async {
+            let mut current = self.current.lock().await;
+            if let Some(connection) = current.as_ref().filter(|connection| !connection.is_closed())
+                && let Ok(channel) = limited(connection.handle.channel_open_session()).await
+            {
+                return Ok((Arc::clone(connection), channel));
+            }
+            // Its tunnels must be gone before their like are opened.
+            drop(current.take());
+            let connected = client::connect(&self.config, &self.host_keys, ctx, &Stage::default()).await;
+            let connection = connected.map(Arc::new).map_err(|miss| match miss {
+                Miss::Passing(failure) | Miss::Refused(failure) => {
+                    failure.context("the connection to the machine was lost, and there is no new one").may_pass()
+                }
+                Miss::Lasting(failure) => failure.context("the connection to the machine was lost"),
+            })?;
+            *current = Some(Arc::clone(&connection));
+            let channel = limited(connection.handle.channel_open_session()).await.map_err(Failure::may_pass)?;
+            Ok((connection, channel))
+        };
+        tokio::select! {
+            opened = open => opened,
+            () = ctx.cancel.cancelled() => Err(Failure::cancelled()),
+        }
+    }
+
+    async fn must_run(&self, ctx: &NodeContext, command: &str) -> Outcome<()> {
+        match self.run(ctx, command).await? {
+            0 => Ok(()),
+            super::DISCONNECTED => Err(Failure::new("the connection was lost").may_pass()),
+            status => Err(Failure::new(format!("the command ended with status {status}")).exit_status(status)),
+        }
+    }
+}
+
+impl Communicator for SshCommunicator {
+    fn run<'a>(&'a self, ctx: &'a NodeContext, command: &'a str) -> BoxFuture<'a, Outcome<i64>> {
+        async move {
+            let (connection, channel) = self.session(ctx).await?;
+            command::run(&connection, channel, ctx, command, self.config.has_terminal).await
+        }
+        .boxed()
+    }
+
+    fn run_script<'a>(
+        &'a self,
+        ctx: &'a NodeContext,
+        script: RemoteScript<'a>,
+        accepted: &'a [i64],
+    ) -> BoxFuture<'a, Outcome<i64>> {
+        async move {
+            self.upload_file(ctx, FileSource::Bytes(script.content), script.path).await?;
+            let path = scp::escaped(script.path);
+            self.must_run(ctx, &format!("chmod 0755 {path}"))
+                .await
+                .map_err(|failure| failure.context(format!("making {} executable", script.path)))?;
+            let status = self.run(ctx, script.command).await?;
+            if accepted.contains(&status) && !script.is_kept {
+                let command = format!("rm -f {path}");
+                patiently(ctx, script.patience, || self.must_run(ctx, &command).boxed())
+                    .await
+                    .map_err(|failure| failure.context(format!("removing {}", script.path)))?;
+            }
+            Ok(status)
+        }
+        .boxed()
+    }
+
+    fn upload_file<'a>(
+        &'a self,
+        ctx: &'a NodeContext,
+        source: FileSource<'a>,
+        destination: &'a str,
+    ) -> BoxFuture<'a, Outcome<()>> {
+        async move {
+            let (connection, channel) = self.session(ctx).await?;
+            scp::upload_file(&connection, channel, ctx, source, destination)
+                .await
+                .map_err(|failure| failure.context(format!("uploading to {destination} on the machine")))
+        }
+        .boxed()
+    }
+
+    fn upload_folder<'a>(
+        &'a self,
+        ctx: &'a NodeContext,
+        source: &'a str,
+        destination: &'a str,
+    ) -> BoxFuture<'a, Outcome<()>> {
+        async move {
+            let (connection, channel) = self.session(ctx).await?;
+            scp::upload_folder(&connection, channel, ctx, source, destination)
+                .await
+                .map_err(|failure| failure.context(format!("uploading {source} to {destination} on the machine")))
+        }
+        .boxed()
+    }
+
+    fn download_file<'a>(
+        &'a self,
+        ctx: &'a NodeContext,
+        source: &'a str,
+        destination: &'a Path,
+    ) -> BoxFuture<'a, Outcome<()>> {
+        async move {
+            let (connection, channel) = self.session(ctx).await?;
+            scp::download_file(&connection, channel, ctx, source, destination)
+                .await
+                .map_err(|failure| failure.context(format!("downloading {source} from the machine")))
+        }
+        .boxed()
+    }
+
+    fn download_folder<'a>(
+        &'a self,
+        ctx: &'a NodeContext,
+        source: &'a str,
+        destination: &'a Path,
+    ) -> BoxFuture<'a, Outcome<()>> {
+        async move {
+            let (connection, channel) = self.session(ctx).await?;
+            scp::download_folder(&connection, channel, ctx, source, destination)
+                .await
+                .map_err(|failure| failure.context(format!("downloading {source} from the machine")))
+        }
+        .boxed()
+    }
+}
