@@ -13,6 +13,7 @@
 //! | `tunnel.rs` | ports that lead through the connection |
 //! | `command.rs` | one command |
 //! | `scp.rs` | files, by the machine's `scp` |
+//! | `sftp.rs` | files, by the server's SFTP subsystem |
 //! | `local.rs` | this machine's files, as transfers need them |
 //!
 //! # What stays when the connection does not
@@ -29,6 +30,7 @@ mod identity;
 mod local;
 mod login;
 mod scp;
+pub(crate) mod sftp;
 mod socks;
 mod stream;
 mod tunnel;
@@ -45,8 +47,10 @@ use russh::client::Msg;
 use tokio::sync::Mutex;
 
 use self::client::{Connection, Miss, Stage, limited};
+use self::config::Transfer;
 pub(crate) use self::config::{SshConfig, check};
 use self::host_key::HostKeys;
+use self::sftp::Sftp;
 use super::patience::patiently;
 use super::{Communicator, FileSource, RemoteScript};
 use crate::context::NodeContext;
@@ -105,10 +109,7 @@ impl SshCommunicator {
             let channel = limited(connection.handle.channel_open_session()).await.map_err(Failure::may_pass)?;
             Ok((connection, channel))
         };
-        tokio::select! {
-            opened = open => opened,
-            () = ctx.cancel.cancelled() => Err(Failure::cancelled()),
-        }
+        until_cancelled(ctx, open).await
     }
 
     async fn must_run(&self, ctx: &NodeContext, command: &str) -> Outcome<()> {
@@ -117,6 +118,13 @@ impl SshCommunicator {
             super::DISCONNECTED => Err(Failure::new("the connection was lost").may_pass()),
             status => Err(Failure::new(format!("the command ended with status {status}")).exit_status(status)),
         }
+    }
+}
+
+async fn until_cancelled<T>(ctx: &NodeContext, work: impl Future<Output = Outcome<T>>) -> Outcome<T> {
+    tokio::select! {
+        done = work => done,
+        () = ctx.cancel.cancelled() => Err(Failure::cancelled()),
     }
 }
 
@@ -161,9 +169,14 @@ impl Communicator for SshCommunicator {
     ) -> BoxFuture<'a, Outcome<()>> {
         async move {
             let (connection, channel) = self.session(ctx).await?;
-            scp::upload_file(&connection, channel, ctx, source, destination)
-                .await
-                .map_err(|failure| failure.context(format!("uploading to {destination} on the machine")))
+            let moved = match self.config.transfer {
+                Transfer::Scp => scp::upload_file(&connection, channel, ctx, source, destination).await,
+                Transfer::Sftp => {
+                    until_cancelled(ctx, async { Sftp::start(channel).await?.upload_file(source, destination).await })
+                        .await
+                }
+            };
+            moved.map_err(|failure| failure.context(format!("uploading to {destination} on the machine")))
         }
         .boxed()
     }
@@ -176,9 +189,14 @@ impl Communicator for SshCommunicator {
     ) -> BoxFuture<'a, Outcome<()>> {
         async move {
             let (connection, channel) = self.session(ctx).await?;
-            scp::upload_folder(&connection, channel, ctx, source, destination)
-                .await
-                .map_err(|failure| failure.context(format!("uploading {source} to {destination} on the machine")))
+            let moved = match self.config.transfer {
+                Transfer::Scp => scp::upload_folder(&connection, channel, ctx, source, destination).await,
+                Transfer::Sftp => {
+                    until_cancelled(ctx, async { Sftp::start(channel).await?.upload_folder(source, destination).await })
+                        .await
+                }
+            };
+            moved.map_err(|failure| failure.context(format!("uploading {source} to {destination} on the machine")))
         }
         .boxed()
     }
@@ -191,9 +209,14 @@ impl Communicator for SshCommunicator {
     ) -> BoxFuture<'a, Outcome<()>> {
         async move {
             let (connection, channel) = self.session(ctx).await?;
-            scp::download_file(&connection, channel, ctx, source, destination)
-                .await
-                .map_err(|failure| failure.context(format!("downloading {source} from the machine")))
+            let moved = match self.config.transfer {
+                Transfer::Scp => scp::download_file(&connection, channel, ctx, source, destination).await,
+                Transfer::Sftp => {
+                    until_cancelled(ctx, async { Sftp::start(channel).await?.download_file(source, destination).await })
+                        .await
+                }
+            };
+            moved.map_err(|failure| failure.context(format!("downloading {source} from the machine")))
         }
         .boxed()
     }
@@ -206,6 +229,7 @@ impl Communicator for SshCommunicator {
     ) -> BoxFuture<'a, Outcome<()>> {
         async move {
             let (connection, channel) = self.session(ctx).await?;
+            // Packer takes `scp` for this however files travel.
             scp::download_folder(&connection, channel, ctx, source, destination)
                 .await
                 .map_err(|failure| failure.context(format!("downloading {source} from the machine")))

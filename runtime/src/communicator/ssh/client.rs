@@ -43,9 +43,6 @@ pub(super) enum Miss {
     Lasting(Failure),
 }
 
-impl Miss {
-}
-
 /// What a connection attempt is busy with, for a message when time is up.
 #[derive(Clone, Default)]
 pub(super) struct Stage(Arc<Mutex<String>>);

@@ -106,13 +106,13 @@ pub(super) async fn log_in(handle: &mut Handle<Peer>, login: &Login, ctx: &NodeC
     }
     let accepted = allowed.map(|set| set.iter().map(|method| <&str>::from(method).to_owned()).collect::<Vec<_>>());
     let accepted = accepted.map_or_else(
-        || "it does not say what it takes".to_owned(),
-        |methods| format!("it takes {}", methods.join(", ")),
+        || "the server does not say what it takes".to_owned(),
+        |methods| format!("the server takes {}", methods.join(", ")),
     );
     let failure = if tried.is_empty() {
-        Failure::new(format!("the server takes none of the ways that the template gives; {accepted}"))
+        Failure::new(format!("the template gives no way that the server takes; {accepted}"))
     } else {
-        Failure::new(format!("the server refused {}; {accepted}", tried.join(", ")))
+        Failure::new(format!("tried {}; {accepted}", tried.join(", ")))
     };
     Err(failure.help("check the user, the password and the key, and what the machine's server allows"))
 }

@@ -49,7 +49,8 @@ pub(super) async fn upload_file(
     destination: &str,
 ) -> Outcome<()> {
     let (folder, name) = split(destination);
-    let command = format!("scp -t {}", escaped(folder));
+    // Without `-d`, a folder that is not there would be taken for the file's own name, as it is with Packer.
+    let command = format!("scp -d -t {}", escaped(folder));
     with_remote(connection, channel, ctx, &command, |remote| {
         async move {
             remote.answer().await?;
@@ -132,6 +133,7 @@ pub(super) async fn download_file(
                 Entry::File { size, .. } => {
                     let mut file = tokio::fs::File::create(destination).await.map_err(here)?;
                     remote.receive(&mut file, size).await?;
+                    remote.accept().await?;
                     remote.finish().await
                 }
                 Entry::Folder { .. } | Entry::Leave => {
