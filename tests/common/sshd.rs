@@ -91,9 +91,9 @@ impl Sshd {
     /// Kills the server and everything that serves a connection, as when its machine goes down.
     pub fn kill(&mut self) {
         if let Some(mut child) = self.child.take() {
-            for pid in descendants(child.id()) {
-                let _ = Command::new("kill").args(["-9", &pid.to_string()]).stderr(Stdio::null()).status();
-            }
+            // Servers go before what they run: nobody is left to tell how a command ended.
+            let all = descendants(child.id()).into_iter().map(|pid| pid.to_string());
+            let _ = Command::new("kill").arg("-9").args(all).stderr(Stdio::null()).status();
             let _ = child.kill();
             let _ = child.wait();
         }
@@ -156,9 +156,9 @@ pub fn free_port() -> u16 {
     TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr()).expect("a port is free").port()
 }
 
-/// Lists the processes below one.
+/// Lists the processes below one, each before those below it.
 fn descendants(pid: u32) -> Vec<u32> {
     let children = std::fs::read_to_string(format!("/proc/{pid}/task/{pid}/children")).unwrap_or_default();
     let children = children.split_whitespace().filter_map(|word| word.parse().ok());
-    children.flat_map(|child| [descendants(child), vec![child]].concat()).collect()
+    children.flat_map(|child| [vec![child], descendants(child)].concat()).collect()
 }

@@ -48,8 +48,9 @@ use tokio::sync::Mutex;
 
 use self::client::{Connection, Miss, Stage, limited};
 use self::config::Transfer;
-pub(crate) use self::config::{SshConfig, check};
+pub(crate) use self::config::{Login, SshConfig, check};
 use self::host_key::HostKeys;
+pub(crate) use self::identity::read_identity;
 use self::sftp::Sftp;
 use super::patience::patiently;
 use super::{Communicator, FileSource, RemoteScript};
@@ -118,6 +119,40 @@ impl SshCommunicator {
             super::DISCONNECTED => Err(Failure::new("the connection was lost").may_pass()),
             status => Err(Failure::new(format!("the command ended with status {status}")).exit_status(status)),
         }
+    }
+}
+
+/// A server that files are put on, for those who need no machine.
+pub(crate) struct FileServer {
+    connection: Connection,
+    /// The way to its files.
+    pub(crate) sftp: Sftp,
+}
+
+impl FileServer {
+    /// Connects once, without waiting for a server that is not there.
+    ///
+    /// # Errors
+    ///
+    /// Fails with a failure that may pass if the server does not answer, and with another if it refuses.
+    pub(crate) async fn connect(ctx: &NodeContext, config: &SshConfig) -> Outcome<Self> {
+        let open = async {
+            let host_keys = Arc::new(HostKeys::new(config.known_hosts.clone()));
+            let connected = client::connect(config, &host_keys, ctx, &Stage::default()).await;
+            let connection = connected.map_err(|miss| match miss {
+                Miss::Passing(failure) => failure.may_pass(),
+                Miss::Refused(failure) | Miss::Lasting(failure) => failure,
+            })?;
+            let channel = limited(connection.handle.channel_open_session()).await.map_err(Failure::may_pass)?;
+            Ok(Self { sftp: Sftp::start(channel).await?, connection })
+        };
+        until_cancelled(ctx, open).await
+    }
+
+    /// Runs a command and returns what it printed; none if the server runs no commands, or not this one.
+    pub(crate) async fn ask(&self, command: &str) -> Option<String> {
+        let channel = limited(self.connection.handle.channel_open_session()).await.ok()?;
+        command::ask(channel, command).await
     }
 }
 

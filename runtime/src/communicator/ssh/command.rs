@@ -19,6 +19,9 @@ const MODES: [(Pty, u32); 3] = [(Pty::ECHO, 0), (Pty::TTY_OP_ISPEED, 14_400), (P
 /// How long a command that was told to end may take, and the telling.
 const END_LIMIT: Duration = Duration::from_secs(5);
 
+/// A longer answer of a command is of no use.
+const MAX_ANSWER_BYTES: usize = 4096;
+
 /// Ends what runs in this connection's other sessions: each is a session of processes whose leader is a child of
 /// the server's process for the connection, as this shell is. First asks, then kills.
 ///
@@ -97,6 +100,22 @@ pub(super) async fn run(
         None if ending.has_started => Ok(DISCONNECTED),
         None => Err(lost(connection, &Failure::new("the command was not started"))),
     }
+}
+
+/// Runs a command and returns the beginning of what it printed, if it ended well.
+pub(super) async fn ask(mut channel: Channel<Msg>, command: &str) -> Option<String> {
+    channel.exec(true, command).await.ok()?;
+    channel.eof().await.ok()?;
+    let (mut printed, mut status) = (Vec::new(), None);
+    while let Some(message) = channel.wait().await {
+        match message {
+            ChannelMsg::Data { data } if printed.len() < MAX_ANSWER_BYTES => printed.extend_from_slice(&data),
+            ChannelMsg::ExitStatus { exit_status } => status = Some(exit_status),
+            ChannelMsg::Failure | ChannelMsg::Close => break,
+            _ => {}
+        }
+    }
+    String::from_utf8(printed).ok().filter(|_| status == Some(0))
 }
 
 /// The failure of what a lost connection has cut short.

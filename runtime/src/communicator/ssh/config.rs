@@ -170,6 +170,13 @@ impl SshConfig {
         self.data.clone()
     }
 
+    /// Asks for nothing but a login to a host whose key stands in a file.
+    pub(crate) fn of_login(target: Login, known_hosts: PathBuf, silence: Duration) -> Self {
+        let options = Options { ssh_username: target.user.clone(), ..Options::default() };
+        let plain = options.interpret(&mut Vec::new());
+        Self { target, known_hosts: Some(known_hosts), silence: Some(silence), forwards_agent: false, ..plain }
+    }
+
     /// Reads checked options.
     ///
     /// # Errors
@@ -467,7 +474,7 @@ fn length(text: &str) -> Option<Duration> {
 }
 
 /// Puts the user's folder in place of `~`.
-pub(super) fn expanded(path: &str) -> PathBuf {
+pub(crate) fn expanded(path: &str) -> PathBuf {
     let home = || std::env::var_os("HOME").map(PathBuf::from);
     match path.strip_prefix('~').map(|rest| rest.trim_start_matches('/')) {
         Some(rest) if path == "~" || path.starts_with("~/") => {

@@ -25,6 +25,15 @@ impl Identity {
     }
 }
 
+/// Reads a key without a certificate.
+///
+/// # Errors
+///
+/// Fails like [`read_key`].
+pub(crate) fn read_identity(path: &Path) -> Outcome<Identity> {
+    read_key(path).map(Identity::of)
+}
+
 /// Reads a private key in OpenSSH's form or in PEM.
 ///
 /// # Errors
