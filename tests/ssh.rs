@@ -62,7 +62,7 @@ fn wait_for_port(port: u16) {
 }
 
 #[test]
-#[ignore = "needs sshd"]
+#[ignore = "needs sshd and root"]
 fn each_way_of_logging_in_works() {
     let sandbox = Sandbox::without_engine();
     let ca = sandbox.outside("ca");
@@ -114,7 +114,7 @@ fn each_way_of_logging_in_works() {
 }
 
 #[test]
-#[ignore = "needs sshd"]
+#[ignore = "needs sshd and root"]
 fn a_server_that_only_asks_questions_gets_the_password() {
     let sandbox = Sandbox::without_engine();
     let server = Sshd::start(&sandbox, "PasswordAuthentication no");
@@ -122,7 +122,7 @@ fn a_server_that_only_asks_questions_gets_the_password() {
 }
 
 #[test]
-#[ignore = "needs sshd"]
+#[ignore = "needs sshd and root"]
 fn refusals_are_clear_and_bounded() {
     let sandbox = Sandbox::without_engine();
     let server = Sshd::start(&sandbox, "PermitTTY no");
@@ -153,7 +153,7 @@ fn refusals_are_clear_and_bounded() {
 }
 
 #[test]
-#[ignore = "needs sshd"]
+#[ignore = "needs sshd and root"]
 fn host_keys_are_held_against_a_file_and_may_not_change_within_a_run() {
     let sandbox = Sandbox::without_engine();
     let mut server = Sshd::start(&sandbox, "");
@@ -192,7 +192,7 @@ fn host_keys_are_held_against_a_file_and_may_not_change_within_a_run() {
 }
 
 #[test]
-#[ignore = "needs sshd"]
+#[ignore = "needs sshd and root"]
 fn bastions_and_proxies_lead_to_the_machine() {
     let sandbox = Sandbox::without_engine();
     let server = Sshd::start(&sandbox, "");
@@ -226,7 +226,7 @@ fn bastions_and_proxies_lead_to_the_machine() {
 }
 
 #[test]
-#[ignore = "needs sshd"]
+#[ignore = "needs sshd and root"]
 fn tunnels_lead_both_ways_and_outlast_a_pause() {
     let sandbox = Sandbox::without_engine();
     let server = Sshd::start(&sandbox, "");
@@ -263,7 +263,7 @@ fn tunnels_lead_both_ways_and_outlast_a_pause() {
 }
 
 #[test]
-#[ignore = "needs sshd"]
+#[ignore = "needs sshd and root"]
 fn commands_have_statuses_and_terminals() {
     let sandbox = Sandbox::without_engine();
     let server = Sshd::start(&sandbox, "");
@@ -320,7 +320,7 @@ fn listing(folder: &Path) -> String {
 }
 
 #[test]
-#[ignore = "needs sshd and packer"]
+#[ignore = "needs sshd, root and packer"]
 fn files_go_up_and_down_as_with_packer() {
     let sandbox = Sandbox::without_engine();
     let server = Sshd::start(&sandbox, "");
@@ -377,7 +377,7 @@ fn files_go_up_and_down_as_with_packer() {
 }
 
 #[test]
-#[ignore = "needs sshd"]
+#[ignore = "needs sshd and root"]
 fn transfers_fail_with_the_machines_own_words() {
     let sandbox = Sandbox::without_engine();
     let server = Sshd::start(&sandbox, "");
@@ -399,7 +399,7 @@ fn transfers_fail_with_the_machines_own_words() {
 }
 
 #[test]
-#[ignore = "needs sshd"]
+#[ignore = "needs sshd and root"]
 fn a_machine_that_goes_down_is_waited_for_or_told() {
     let sandbox = Sandbox::without_engine();
     let mut server = Sshd::start(&sandbox, "");
@@ -437,7 +437,7 @@ fn a_machine_that_goes_down_is_waited_for_or_told() {
 }
 
 #[test]
-#[ignore = "needs sshd"]
+#[ignore = "needs sshd and root"]
 fn cancelling_ends_what_runs_on_the_machine() {
     let sandbox = Sandbox::without_engine();
     let server = Sshd::start(&sandbox, "");
@@ -473,7 +473,7 @@ fn is_running(seconds: &str) -> bool {
 }
 
 #[test]
-#[ignore = "needs sshd"]
+#[ignore = "needs sshd and root"]
 fn secrets_of_the_connection_are_nowhere_to_be_seen() {
     let sandbox = Sandbox::without_engine();
     let server = Sshd::start(&sandbox, "");

@@ -242,7 +242,7 @@ fn to_sshd(sandbox: &Sandbox, server: &Sshd, path: &str) -> Json {
 }
 
 #[test]
-#[ignore = "needs sshd"]
+#[ignore = "needs sshd and root"]
 fn sftp_servers_get_files_whole_and_only_what_is_missing() {
     let sandbox = sandbox();
     let server = Sshd::start(&sandbox, "");
@@ -275,7 +275,7 @@ fn sftp_servers_get_files_whole_and_only_what_is_missing() {
 }
 
 #[test]
-#[ignore = "needs sshd"]
+#[ignore = "needs sshd and root"]
 fn sftp_servers_without_a_shell_are_verified_by_reading_back() {
     let sandbox = sandbox();
     let server = Sshd::start(&sandbox, "ForceCommand internal-sftp");
@@ -284,7 +284,7 @@ fn sftp_servers_without_a_shell_are_verified_by_reading_back() {
 }
 
 #[test]
-#[ignore = "needs sshd"]
+#[ignore = "needs sshd and root"]
 fn sftp_servers_that_refuse_or_are_not_trusted_are_clear_failures() {
     let sandbox = sandbox();
     let mut server = Sshd::start(&sandbox, "");

@@ -73,7 +73,8 @@ pub fn options() -> Vec<OptionSpec> {
 #[must_use]
 pub fn check(settings: &Settings, default: &str) -> Vec<Problem> {
     let text = |name: &str| settings.get(name).and_then(|value| value.as_str()).unwrap_or_default();
-    match Some(text("communicator")).filter(|name| !name.is_empty()).unwrap_or(default) {
+    let mut problems = temporary_key(settings);
+    problems.extend(match Some(text("communicator")).filter(|name| !name.is_empty()).unwrap_or(default) {
         "none" => Vec::new(),
         "ssh" => ssh::check(settings),
         "winrm" if text("winrm_username").is_empty() => {
@@ -85,5 +86,46 @@ pub fn check(settings: &Settings, default: &str) -> Vec<Problem> {
             Problem::with("communicator", format!("there is no communicator `{other}` for this builder"))
                 .help("set `communicator` to `none`, `ssh` or `winrm`"),
         ],
+    });
+    problems
+}
+
+/// Finds what is wrong with the key pair that is to be made for the build; an Ed25519 key has but one length.
+fn temporary_key(settings: &Settings) -> Vec<Problem> {
+    let kind = settings.get("temporary_key_pair_type").and_then(|kind| kind.as_str()).unwrap_or("rsa");
+    let bits = settings.get("temporary_key_pair_bits").and_then(serde_json::Value::as_i64).unwrap_or(0);
+    let (fits, lengths) = match kind {
+        "ecdsa" => ([256, 384, 521].contains(&bits), "256, 384 or 521"),
+        "dsa" => ([1024, 2048, 3072].contains(&bits), "1024, 2048 or 3072"),
+        "rsa" => (bits >= 1024, "1024 or more"),
+        _ => return Vec::new(),
+    };
+    if bits == 0 || fits {
+        return Vec::new();
+    }
+    let problem = Problem::with("temporary_key_pair_bits", format!("a key of type {kind} cannot have {bits} bits"));
+    vec![problem.help(format!("use {lengths}, or leave it out"))]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_temporary_key_has_a_length_of_its_type() {
+        for (kind, bits, is_right) in [
+            ("rsa", 4096, true),
+            ("rsa", 512, false),
+            ("ecdsa", 521, true),
+            ("ecdsa", 512, false),
+            ("dsa", 4096, false),
+            ("ed25519", 7, true),
+        ] {
+            let settings = serde_json::json!({
+                "communicator": "none", "temporary_key_pair_type": kind, "temporary_key_pair_bits": bits
+            });
+            let settings: Settings = serde_json::from_value(settings).expect("is an object");
+            assert_eq!(check(&settings, "ssh").is_empty(), is_right, "{kind} {bits}");
+        }
     }
 }
