@@ -30,8 +30,9 @@ impl Drop for Helper {
     }
 }
 
+/// Makes a provisioner whose script goes to the user's own folder, which ends with the user.
 fn shell(lines: &[&str]) -> Json {
-    json!({ "type": "shell", "inline": lines })
+    json!({ "type": "shell", "inline": lines, "remote_folder": "." })
 }
 
 fn template(builder: Json, provisioners: Json) -> Json {
@@ -177,7 +178,8 @@ fn host_keys_are_held_against_a_file_and_may_not_change_within_a_run() {
 
     // Without a file any key is taken at first, and no other later.
     let provisioners = json!([
-        { "type": "shell", "inline": ["echo begun; sleep 60"], "expect_disconnect": true, "skip_clean": true },
+        { "type": "shell", "inline": ["echo begun; sleep 60"], "expect_disconnect": true, "skip_clean": true,
+          "remote_folder": "." },
         shell(&["echo never"])
     ]);
     sandbox.template(&template(server.builder_with_key(&json!({})), provisioners));
@@ -248,7 +250,7 @@ fn tunnels_lead_both_ways_and_outlast_a_pause() {
     });
     let ask = |port: u16| format!("exec 3<>/dev/tcp/127.0.0.1/{port}; printf hello >&3; head -c 5 <&3");
     let provisioners = json!([
-        { "type": "shell", "inline": [ask(there)], "inline_shebang": "/bin/bash -e" },
+        { "type": "shell", "inline": [ask(there)], "inline_shebang": "/bin/bash -e", "remote_folder": "." },
         { "type": "shell-local", "inline": [ask(here)], "inline_shebang": "/bin/bash -e" },
     ]);
     let ended = sandbox.apply(&template(server.builder_with_key(&options), provisioners), &[]).expect_status(0);
@@ -268,7 +270,11 @@ fn commands_have_statuses_and_terminals() {
     let sandbox = Sandbox::without_engine();
     let server = Sshd::start(&sandbox, "");
     let builder = || server.builder_with_key(&json!({}));
-    let script = |line: &str, codes: &[i64]| json!({ "type": "shell", "inline": [line], "valid_exit_codes": codes });
+    let script = |line: &str, codes: &[i64]| {
+        let mut script = shell(&[line]);
+        script["valid_exit_codes"] = json!(codes);
+        script
+    };
     let accepted = json!([script("exit 3", &[3]), script("kill -9 $$", &[137])]);
     sandbox.apply(&template(builder(), accepted), &[]).expect_status(0);
     let ended = sandbox.apply(&template(builder(), json!([script("exit 3", &[0, 4])])), &[]).expect_status(1);
@@ -276,23 +282,10 @@ fn commands_have_statuses_and_terminals() {
     let ended =
         apply(&sandbox, server.builder_with_key(&json!({ "ssh_pty": true })), &["tty", "stty size", "echo $TERM"]);
     assert_says(&ended.expect_status(0), &["/dev/pts/", "40 80", "xterm"]);
-    let left = std::fs::read_dir("/tmp").expect("is readable").flatten();
-    let left: Vec<_> =
-        left.filter(|entry| is_of(entry, &server.user) && name_of(entry).starts_with("script_")).collect();
     // A script that failed stays, as with Packer; the others are gone.
-    assert_eq!(left.len(), 1, "{left:?}");
-    left.iter().for_each(|entry| std::fs::remove_file(entry.path()).expect("is there"));
-}
-
-fn name_of(entry: &std::fs::DirEntry) -> String {
-    entry.file_name().to_string_lossy().into_owned()
-}
-
-fn is_of(entry: &std::fs::DirEntry, user: &str) -> bool {
-    use std::os::unix::fs::MetadataExt as _;
-    let id = Command::new("id").args(["-u", user]).output().expect("id is installed");
-    let id = String::from_utf8_lossy(&id.stdout).trim().parse::<u32>().expect("is a number");
-    entry.metadata().is_ok_and(|metadata| metadata.uid() == id)
+    let left = std::fs::read_dir(format!("/home/{}", server.user)).expect("is readable").flatten();
+    let left: Vec<_> = left.map(|entry| entry.file_name()).collect();
+    assert_eq!(left.iter().filter(|name| name.to_string_lossy().starts_with("script_")).count(), 1, "{left:?}");
 }
 
 /// What two programs have said and left.

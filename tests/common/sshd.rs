@@ -91,6 +91,8 @@ impl Sshd {
     /// Kills the server and everything that serves a connection, as when its machine goes down.
     pub fn kill(&mut self) {
         if let Some(mut child) = self.child.take() {
+            // Nobody new is let in meanwhile.
+            let _ = Command::new("kill").args(["-STOP", &child.id().to_string()]).status();
             // Servers go before what they run: nobody is left to tell how a command ended.
             let all = descendants(child.id()).into_iter().map(|pid| pid.to_string());
             let _ = Command::new("kill").arg("-9").args(all).stderr(Stdio::null()).status();

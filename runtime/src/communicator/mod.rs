@@ -7,11 +7,13 @@
 //! | `none.rs` | nothing: for builders without a machine to talk to |
 //! | `options.rs` | the options that builders take for all of them |
 //! | `patience.rs` | trying again while a machine is out of reach |
+//! | `progress.rs` | word from long transfers |
 
 pub mod docker;
 pub mod none;
 pub mod options;
 pub(crate) mod patience;
+mod progress;
 pub mod ssh;
 
 use std::path::Path;

@@ -144,7 +144,7 @@ impl FileServer {
                 Miss::Refused(failure) | Miss::Lasting(failure) => failure,
             })?;
             let channel = limited(connection.handle.channel_open_session()).await.map_err(Failure::may_pass)?;
-            Ok(Self { sftp: Sftp::start(channel).await?, connection })
+            Ok(Self { sftp: Sftp::start(ctx, channel).await?, connection })
         };
         until_cancelled(ctx, open).await
     }
@@ -207,8 +207,10 @@ impl Communicator for SshCommunicator {
             let moved = match self.config.transfer {
                 Transfer::Scp => scp::upload_file(&connection, channel, ctx, source, destination).await,
                 Transfer::Sftp => {
-                    until_cancelled(ctx, async { Sftp::start(channel).await?.upload_file(source, destination).await })
-                        .await
+                    until_cancelled(ctx, async {
+                        Sftp::start(ctx, channel).await?.upload_file(source, destination).await
+                    })
+                    .await
                 }
             };
             moved.map_err(|failure| failure.context(format!("uploading to {destination} on the machine")))
@@ -227,8 +229,10 @@ impl Communicator for SshCommunicator {
             let moved = match self.config.transfer {
                 Transfer::Scp => scp::upload_folder(&connection, channel, ctx, source, destination).await,
                 Transfer::Sftp => {
-                    until_cancelled(ctx, async { Sftp::start(channel).await?.upload_folder(source, destination).await })
-                        .await
+                    until_cancelled(ctx, async {
+                        Sftp::start(ctx, channel).await?.upload_folder(source, destination).await
+                    })
+                    .await
                 }
             };
             moved.map_err(|failure| failure.context(format!("uploading {source} to {destination} on the machine")))
@@ -247,8 +251,10 @@ impl Communicator for SshCommunicator {
             let moved = match self.config.transfer {
                 Transfer::Scp => scp::download_file(&connection, channel, ctx, source, destination).await,
                 Transfer::Sftp => {
-                    until_cancelled(ctx, async { Sftp::start(channel).await?.download_file(source, destination).await })
-                        .await
+                    until_cancelled(ctx, async {
+                        Sftp::start(ctx, channel).await?.download_file(source, destination).await
+                    })
+                    .await
                 }
             };
             moved.map_err(|failure| failure.context(format!("downloading {source} from the machine")))

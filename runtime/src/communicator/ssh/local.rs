@@ -5,6 +5,8 @@ use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
+use tokio::io::{BufReader, BufWriter};
+
 use crate::failure::{Failure, Outcome};
 
 /// A step through a folder.
@@ -106,6 +108,21 @@ pub(super) async fn create(path: &Path, mode: u32) -> Outcome<tokio::fs::File> {
     let file =
         opened.map_err(|error| Failure::new(error.to_string()).context(format!("writing {}", path.display())))?;
     Ok(tokio::fs::File::from_std(file))
+}
+
+/// How much of a file is read or written at once: each time costs a change of threads.
+pub(super) const PIECE_BYTES: usize = 1 << 20;
+
+/// Reads a file in large pieces.
+pub(super) fn reader(mut file: tokio::fs::File) -> BufReader<tokio::fs::File> {
+    file.set_max_buf_size(PIECE_BYTES);
+    BufReader::with_capacity(PIECE_BYTES, file)
+}
+
+/// Writes a file in large pieces.
+pub(super) fn writer(mut file: tokio::fs::File) -> BufWriter<tokio::fs::File> {
+    file.set_max_buf_size(PIECE_BYTES);
+    BufWriter::with_capacity(PIECE_BYTES, file)
 }
 
 /// Makes a path of the bytes that a Unix machine calls a file by.

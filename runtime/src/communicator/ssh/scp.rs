@@ -12,13 +12,11 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 use super::client::{Connection, limited};
 use super::command::lost;
-use super::local::{self, Step};
+use super::local::{self, PIECE_BYTES, Step};
 use crate::communicator::FileSource;
+use crate::communicator::progress::Progress;
 use crate::context::NodeContext;
 use crate::failure::{Failure, Outcome};
-
-/// How much of a file is read at once.
-const PIECE_BYTES: usize = 256 * 1024;
 
 /// How long the machine may take to end after all is done.
 const END_LIMIT: Duration = Duration::from_secs(10);
@@ -32,6 +30,7 @@ const NOT_FOUND: u32 = 127;
 /// The machine's `scp` at the other end of a channel.
 struct Remote<'c> {
     connection: &'c Connection,
+    ctx: &'c NodeContext,
     read: ChannelReadHalf,
     write: ChannelWriteHalf<Msg>,
     received: BytesMut,
@@ -130,9 +129,9 @@ pub(super) async fn download_file(
             remote.accept().await?;
             let line = remote.line().await?.ok_or_else(|| remote.ended())?;
             match Entry::parse(&line)? {
-                Entry::File { size, .. } => {
-                    let mut file = tokio::fs::File::create(destination).await.map_err(here)?;
-                    remote.receive(&mut file, size).await?;
+                Entry::File { size, name, .. } => {
+                    let file = tokio::fs::File::create(destination).await.map_err(here)?;
+                    remote.receive(file, size, &name).await?;
                     remote.accept().await?;
                     remote.finish().await
                 }
@@ -170,8 +169,8 @@ pub(super) async fn download_folder(
                         remote.accept().await?;
                     }
                     Entry::File { mode, size, name } => {
-                        let mut file = local::create(&folder.join(name), mode).await?;
-                        remote.receive(&mut file, size).await?;
+                        let file = local::create(&folder.join(&name), mode).await?;
+                        remote.receive(file, size, &name).await?;
                         remote.accept().await?;
                     }
                     Entry::Leave => {
@@ -194,13 +193,14 @@ pub(super) async fn download_folder(
 async fn with_remote<'c>(
     connection: &'c Connection,
     channel: Channel<Msg>,
-    ctx: &NodeContext,
+    ctx: &'c NodeContext,
     command: &str,
     transfer: impl for<'r> FnOnce(&'r mut Remote<'c>) -> futures::future::BoxFuture<'r, Outcome<()>>,
 ) -> Outcome<()> {
     let (read, write) = channel.split();
     let mut remote = Remote {
         connection,
+        ctx,
         read,
         write,
         received: BytesMut::new(),
@@ -361,6 +361,8 @@ impl Remote<'_> {
             |error: std::io::Error| Failure::new(error.to_string()).context(format!("reading {}", path.display()));
         let mut file = tokio::fs::File::open(path).await.map_err(there)?;
         file.set_max_buf_size(PIECE_BYTES);
+        let ctx = self.ctx;
+        let mut progress = Progress::new(ctx, name, 0, size);
         let mut left = size;
         while left > 0 {
             let room = usize::try_from(left).map_or(PIECE_BYTES, |left| left.min(PIECE_BYTES));
@@ -371,13 +373,16 @@ impl Remote<'_> {
             }
             left -= count as u64;
             self.send(piece.freeze()).await?;
+            progress.advance(count).await;
         }
         self.end_content().await
     }
 
     /// Receives a file's content.
-    async fn receive(&mut self, file: &mut tokio::fs::File, size: u64) -> Outcome<()> {
-        file.set_max_buf_size(PIECE_BYTES);
+    async fn receive(&mut self, file: tokio::fs::File, size: u64, name: &Path) -> Outcome<()> {
+        let mut file = local::writer(file);
+        let (ctx, name) = (self.ctx, name.to_string_lossy());
+        let mut progress = Progress::new(ctx, &name, 0, size);
         self.accept().await?;
         let mut left = size;
         while left > 0 {
@@ -386,6 +391,7 @@ impl Remote<'_> {
             }
             let count = usize::try_from(left).map_or(self.received.len(), |left| left.min(self.received.len()));
             file.write_all(&self.received.split_to(count)).await.map_err(here)?;
+            progress.advance(count).await;
             left -= count as u64;
         }
         file.flush().await.map_err(here)?;

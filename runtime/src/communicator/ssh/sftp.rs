@@ -18,6 +18,8 @@ use tokio::io::{AsyncReadExt as _, AsyncSeekExt as _, AsyncWriteExt as _};
 use super::client::limited;
 use super::local::{self, Step};
 use crate::communicator::FileSource;
+use crate::communicator::progress::Progress;
+use crate::context::NodeContext;
 use crate::failure::{Failure, Outcome};
 
 /// How many bytes one request moves: what every server takes.
@@ -41,6 +43,7 @@ pub(crate) struct There {
 /// A session of the subsystem.
 pub(crate) struct Sftp {
     raw: RawSftpSession,
+    ctx: NodeContext,
 }
 
 impl Sftp {
@@ -49,7 +52,7 @@ impl Sftp {
     /// # Errors
     ///
     /// Fails if the server has none.
-    pub(crate) async fn start(mut channel: Channel<Msg>) -> Outcome<Self> {
+    pub(crate) async fn start(ctx: &NodeContext, mut channel: Channel<Msg>) -> Outcome<Self> {
         limited(channel.request_subsystem(true, "sftp")).await.map_err(Failure::may_pass)?;
         let accepted = limited(async {
             Ok(loop {
@@ -72,7 +75,7 @@ impl Sftp {
         let config = Config { request_timeout_secs: ANSWER_SECONDS, ..Config::default() };
         let raw = RawSftpSession::new_with_config(channel.into_stream(), config);
         raw.init().await.map_err(failed)?;
-        Ok(Self { raw })
+        Ok(Self { raw, ctx: ctx.clone() })
     }
 
     /// Tells what is at a path, links followed; none if there is nothing.
@@ -155,9 +158,11 @@ impl Sftp {
         let here =
             |error: std::io::Error| Failure::new(error.to_string()).context(format!("reading {}", path.display()));
         let mut file = tokio::fs::File::open(path).await.map_err(here)?;
-        file.set_max_buf_size(8 * PIECE_BYTES as usize);
         file.seek(std::io::SeekFrom::Start(offset)).await.map_err(here)?;
+        let mut file = local::reader(file);
         let handle = self.create(destination, offset == 0).await?;
+        let name = path.to_string_lossy();
+        let mut progress = Progress::new(&self.ctx, &name, offset, size);
         let mut sent = FuturesUnordered::new();
         let mut at = offset;
         while at < size {
@@ -175,6 +180,7 @@ impl Sftp {
             }
             sent.push(self.raw.write(handle.clone(), at, piece.to_vec()));
             at += room as u64;
+            progress.advance(room).await;
         }
         while let Some(answer) = sent.next().await {
             Result::map_err(answer, failed)?;
@@ -229,9 +235,10 @@ impl Sftp {
             Failure::new(error.to_string()).context(format!("writing {}", destination.display()))
         };
         let mut reading = self.read(source).await?;
-        let mut file = tokio::fs::File::create(destination).await.map_err(here)?;
-        file.set_max_buf_size(8 * PIECE_BYTES as usize);
+        let mut file = local::writer(tokio::fs::File::create(destination).await.map_err(here)?);
+        let mut progress = Progress::new(&self.ctx, source, 0, reading.size);
         while let Some(piece) = reading.next().await? {
+            progress.advance(piece.len()).await;
             file.write_all(&piece).await.map_err(here)?;
         }
         file.flush().await.map_err(here)
