@@ -84,10 +84,11 @@ fn check(settings: &Settings) -> Vec<Problem> {
         given.into_iter().filter(|(_, is_given)| *is_given).map(|(option, _)| option).collect()
     };
     match ways.as_slice() {
-        [] => problems.push(
-            Problem::of_block("there is no way to log in to the machine")
-                .help(format!("set `{name}_password` or, for ssh, `ssh_private_key_file`")),
-        ),
+        [] => problems.push(Problem::of_block("there is no way to log in to the machine").help(if name == "ssh" {
+            "set `ssh_password`, `ssh_private_key_file` or `ssh_agent_auth`"
+        } else {
+            "set `winrm_password`"
+        })),
         [_] => {}
         [_, second, ..] => problems.push(
             Problem::with(second, format!("`{}` exclude each other", ways.join("` and `"))).help("keep one of them"),
