@@ -34,6 +34,11 @@ need bzip2
 need unzip
 need curl
 need python3
+# The server that ssh and SFTP are tested on, and what logs in to it besides. Its users are made by root.
+PATH="$PATH:/usr/sbin"
+need sshd openssh-server
+need ssh openssh-client
+need useradd passwd
 if ! has moto_server; then
   # Debian has the module that puts pip into such a folder in a package of its own.
   python3 -m venv target/moto || { apt_install python3-venv && python3 -m venv target/moto; }

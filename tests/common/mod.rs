@@ -7,6 +7,7 @@
 
 pub mod building;
 pub mod engine;
+pub mod sshd;
 pub mod tree;
 
 use std::io::{BufRead as _, BufReader, Read};

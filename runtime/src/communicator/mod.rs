@@ -3,14 +3,21 @@
 //! | file | reaches |
 //! | --- | --- |
 //! | `docker.rs` | a container, through its engine |
-//! | `options.rs` | the options that builders take for all of them |
+//! | `ssh.rs` | a machine, through its SSH server |
 //! | `none.rs` | nothing: for builders without a machine to talk to |
+//! | `options.rs` | the options that builders take for all of them |
+//! | `patience.rs` | trying again while a machine is out of reach |
+//! | `progress.rs` | word from long transfers |
 
 pub mod docker;
 pub mod none;
 pub mod options;
+pub(crate) mod patience;
+mod progress;
+pub mod ssh;
 
 use std::path::Path;
+use std::time::Duration;
 
 use futures::future::BoxFuture;
 
@@ -31,6 +38,8 @@ pub struct RemoteScript<'a> {
     pub command: &'a str,
     /// Whether it is left on the machine.
     pub is_kept: bool,
+    /// How long to go on trying to remove it while the machine is out of reach, as when the script restarts it.
+    pub patience: Duration,
 }
 
 /// What is uploaded as one file.
@@ -51,7 +60,8 @@ pub trait Communicator: Send + Sync {
 
     /// Uploads a script, makes it executable, runs a command and, if that succeeded, removes the script.
     ///
-    /// `accepted` lists the exit statuses that count as success.
+    /// `accepted` lists the exit statuses that count as success, [`DISCONNECTED`] perhaps among them. Fails with a
+    /// failure that may pass if the machine is out of reach before the command has begun.
     fn run_script<'a>(
         &'a self,
         ctx: &'a NodeContext,
@@ -83,7 +93,8 @@ pub trait Communicator: Send + Sync {
         destination: &'a Path,
     ) -> BoxFuture<'a, Outcome<()>>;
 
-    /// Downloads the contents of a folder into an existing folder.
+    /// Downloads a folder into an existing folder: from a container its contents, by SSH, as Packer does, the folder
+    /// itself, under its name.
     fn download_folder<'a>(
         &'a self,
         ctx: &'a NodeContext,
