@@ -111,7 +111,11 @@ pub struct TemplateArguments {
     /// Accepted for Packer's sake: values are always worked out in the order in which they need each other
     #[arg(long, hide = true, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_value = "false", default_missing_value = "true", action = ArgAction::Set, value_parser = boolean)]
     pub use_sequential_evaluation: bool,
-    /// Accepted for Packer's sake: rpk loads no plugins
+    /// Take components from plugins although rpk has them: their types with commas between them, or `all`; `off` leaves
+    /// out all plugins [env: RPK_PLUGINS]
+    #[arg(long, value_name = "TYPE,…")]
+    pub plugins: Option<String>,
+    /// Pass over plugins that are pre-releases
     #[arg(long, hide = true, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_value = "false", default_missing_value = "true", action = ArgAction::Set, value_parser = boolean)]
     pub ignore_prerelease_plugins: bool,
     /// Take just these builds

@@ -167,6 +167,8 @@ pub struct ComponentSpec {
     pub options: Vec<OptionSpec>,
     /// Whether other options are let through unchecked, since the component describes itself elsewhere.
     pub is_open: bool,
+    /// Whether it lives in a plugin, which is told more in settings of its own: see [`frame`](crate::lower::frame).
+    pub is_plugin: bool,
     /// Why `apply` cannot run it, or none if it can.
     pub missing: Option<String>,
     /// The component's own check of options that passed the table.
@@ -194,6 +196,7 @@ impl ComponentSpec {
             name: name.into(),
             options: caching::options(kind),
             is_open: false,
+            is_plugin: false,
             missing: None,
             check: None,
             describe: None,

@@ -6,6 +6,7 @@ use std::collections::HashMap;
 use std::rc::Rc;
 use std::sync::Arc;
 
+use super::frame;
 use super::rendering::Renderer;
 use crate::catalog::{
     ArtifactKind, Caching, Catalog, ComponentKind, ComponentSpec, Decoding, Moment, Reads, Recipe, Settings, decode,
@@ -336,6 +337,11 @@ impl<'a> BuildLowering<'a, '_> {
             &mut settled.origins,
             self.problems,
         );
+        let (rendered, is_of_any_build) = if spec.is_plugin {
+            (frame::around(rendered, self.renderer, &self.blueprint.build, announced, part.span), false)
+        } else {
+            (rendered, is_of_any_build)
+        };
         let settings = decode(spec, &rendered, head(part.span), syntax, self.problems);
         let sensitive = spec.options.iter().filter(|option| option.is_sensitive);
         self.secrets.extend(
