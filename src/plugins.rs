@@ -101,11 +101,12 @@ fn tell(loaded: &rpk_runtime::plugin::Loaded, registry: &Registry, problems: &mu
 }
 
 /// Tells whether rpk's own components are those of a plugin's source.
-fn is_hashicorps(source: &str) -> bool {
+pub fn is_hashicorps(source: &str) -> bool {
     source.starts_with("github.com/hashicorp/")
 }
 
-fn variable(name: &str) -> Option<String> {
+/// Reads a variable of the environment.
+pub fn variable(name: &str) -> Option<String> {
     std::env::var_os(name).map(|value| value.to_string_lossy().into_owned())
 }
 

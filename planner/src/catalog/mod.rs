@@ -142,6 +142,9 @@ pub type Check = Arc<dyn Fn(&Settings) -> Vec<Problem> + Send + Sync>;
 /// What a component does in a few words, for the plan.
 pub type Describe = Arc<dyn Fn(&Settings, Moment) -> String + Send + Sync>;
 
+/// Tells which build data a builder adds, from its options.
+pub type Announces = Arc<dyn Fn(&Settings) -> Vec<String> + Send + Sync>;
+
 /// Tells what a builder's capture gives, from its options.
 pub type Captures = Arc<dyn Fn(&Settings) -> ArtifactKind + Send + Sync>;
 
@@ -183,6 +186,8 @@ pub struct ComponentSpec {
     pub uses_engine: bool,
     /// For a builder: the names of build data that it adds to those all builders have.
     pub build_data: &'static [&'static str],
+    /// For a builder: names of build data that it adds with these options, beside those.
+    pub announces: Option<Announces>,
     /// Whether and when its results may be reused.
     pub recipe: Recipe,
 }
@@ -204,6 +209,7 @@ impl ComponentSpec {
             flow: None,
             uses_engine: false,
             build_data: &[],
+            announces: None,
             recipe: Recipe::default(),
         }
     }

@@ -15,7 +15,7 @@ use futures::future::BoxFuture;
 use rpk_planner::catalog::Settings;
 use tokio::sync::{oneshot, watch};
 
-use super::communicator::PluginCommunicator;
+use super::communicator::{Peer, PluginCommunicator};
 use super::component::Component;
 use super::msgpack::Value;
 use super::process::Plugin;
@@ -83,7 +83,7 @@ impl Session {
             // It has to be dialled at once, needed or not.
             id => {
                 let stream = self.plugin.broker().dial(id).await.map_err(|lost| lost.to_string())?;
-                Some(PluginCommunicator::new(stream, self.plugin.clone()))
+                Some(PluginCommunicator::new(stream, Peer::Plugin(self.plugin.clone())))
             }
         };
         if body.get("Name").and_then(Value::as_str) != Some("packer_provision") {
@@ -189,12 +189,7 @@ impl PluginBuilder {
             }
         };
         match started {
-            Some(Ready { data, communicator }) => {
-                let mut texts = ui::build_texts(&data);
-                // Older builders do not tell.
-                texts.retain(|_, text| !text.is_empty());
-                Ok(machine(texts, communicator))
-            }
+            Some(Ready { data, communicator }) => Ok(machine(ui::build_texts(&data), communicator)),
             // It has ended without asking for provisioners, well or not.
             None => match outcome(&ended).await {
                 Ok(_) => Ok(machine(BTreeMap::new(), None)),
@@ -232,11 +227,7 @@ impl Builder for PluginBuilder {
 }
 
 /// Tells what an artifact is beside its files; fails if there is no way to see later whether it is still there.
-pub(super) async fn identity(
-    settings: &Settings,
-    engine: &LazyEngine,
-    artifact: &Artifact,
-) -> Outcome<Option<String>> {
+pub(super) async fn identity(settings: &Settings, engine: &LazyEngine, artifact: &Artifact) -> Outcome<Option<String>> {
     if artifact.builder_id.contains("docker") && artifact.files.is_empty() {
         return crate::docker::identity(engine, artifact).await;
     }

@@ -13,7 +13,7 @@ use super::gob;
 use super::msgpack::Value;
 use super::mux::MuxStream;
 use super::process::Plugin;
-use super::rpc::{Client, Expected, forward};
+use super::rpc::{Broker, Client, Expected, forward};
 use crate::communicator::{Communicator, FileSource, Pipes, RemoteScript};
 use crate::context::NodeContext;
 use crate::failure::{Failure, Outcome};
@@ -24,22 +24,41 @@ const NO_STATUS: i64 = 123;
 /// How many pieces of output may wait.
 const PIECES: usize = 16;
 
-/// The machine of a builder that lives in a plugin.
+/// Who serves a machine.
+#[derive(Clone)]
+pub(super) enum Peer {
+    /// A plugin's builder.
+    Plugin(Arc<Plugin>),
+    /// The core, to a provisioner of ours.
+    Core(Arc<Broker>),
+}
+
+impl Peer {
+    fn broker(&self) -> &Arc<Broker> {
+        match self {
+            Self::Plugin(plugin) => plugin.broker(),
+            Self::Core(broker) => broker,
+        }
+    }
+}
+
+/// The machine of a builder that lives in another program.
 pub struct PluginCommunicator {
     client: Client,
-    plugin: Arc<Plugin>,
+    peer: Peer,
 }
 
 impl PluginCommunicator {
-    /// Takes the stream on which the plugin serves its communicator.
-    pub(super) fn new(stream: MuxStream, plugin: Arc<Plugin>) -> Self {
-        Self { client: Client::new(stream, plugin.broker().handle()), plugin }
+    /// Takes the stream on which a machine is served.
+    pub(super) fn new(stream: MuxStream, peer: Peer) -> Self {
+        Self { client: Client::new(stream, peer.broker().handle()), peer }
     }
 
-    async fn call(&self, method: &str, body: &Value) -> Outcome<Value> {
-        match self.client.call(method, body).await {
-            Ok(answer) => Ok(answer),
-            Err(error) => Err(self.plugin.failure(error).await),
+    pub(super) async fn call(&self, method: &str, body: &Value) -> Outcome<Value> {
+        match (self.client.call(method, body).await, &self.peer) {
+            (Ok(answer), _) => Ok(answer),
+            (Err(error), Peer::Plugin(plugin)) => Err(plugin.failure(error).await),
+            (Err(error), Peer::Core(_)) => Err(Failure::new(error.to_string())),
         }
     }
 
@@ -69,8 +88,8 @@ impl PluginCommunicator {
         result.ok_or_else(|| Failure::new("the plugin did not answer"))
     }
 
-    async fn start(&self, command: &str, pipes: Pipes) -> Outcome<i64> {
-        let broker = self.plugin.broker();
+    pub(super) async fn start(&self, command: &str, pipes: Pipes) -> Outcome<i64> {
+        let broker = self.peer.broker();
         let stdin = pipes.stdin.map(|stdin| (broker.expect(), stdin));
         let (stdout, stderr, response) = (broker.expect(), broker.expect(), broker.expect());
         let id = |expected: &Expected| Value::Uint(u64::from(expected.id));
@@ -115,8 +134,8 @@ impl PluginCommunicator {
         self.call_with("Communicator.Start", &body, whole).await
     }
 
-    async fn upload(&self, source: FileSource<'_>, destination: &str) -> Outcome<()> {
-        let reader = self.plugin.broker().expect();
+    pub(super) async fn upload(&self, source: FileSource<'_>, destination: &str) -> Outcome<()> {
+        let reader = self.peer.broker().expect();
         let info = match source {
             FileSource::Path(path) => file_info(path).await?,
             FileSource::Bytes(_) => Value::Nil,
@@ -153,9 +172,8 @@ impl PluginCommunicator {
     }
 
     async fn download(&self, source: &str, destination: &Path) -> Outcome<()> {
-        let writer = self.plugin.broker().expect();
-        let body =
-            Value::map([("Path", Value::str(source)), ("WriterStreamId", Value::Uint(u64::from(writer.id)))]);
+        let writer = self.peer.broker().expect();
+        let body = Value::map([("Path", Value::str(source)), ("WriterStreamId", Value::Uint(u64::from(writer.id)))]);
         let receive = async {
             let failed = |error: std::io::Error| {
                 Failure::new(error.to_string()).context(format!("writing {}", destination.display()))
@@ -171,11 +189,7 @@ impl PluginCommunicator {
     }
 
     async fn folder(&self, method: &str, source: &str, destination: &str) -> Outcome<()> {
-        let body = Value::map([
-            ("Dst", Value::str(destination)),
-            ("Src", Value::str(source)),
-            ("Exclude", Value::Nil),
-        ]);
+        let body = Value::map([("Dst", Value::str(destination)), ("Src", Value::str(source)), ("Exclude", Value::Nil)]);
         self.call(method, &body).await.map(|_| ())
     }
 
@@ -199,7 +213,9 @@ impl PluginCommunicator {
 
     async fn script(&self, ctx: &NodeContext, script: RemoteScript<'_>, accepted: &[i64]) -> Outcome<i64> {
         let RemoteScript { path, content, command, is_kept } = script;
-        self.upload(FileSource::Bytes(content), path).await.map_err(|failure| failure.context(format!("uploading {path}")))?;
+        self.upload(FileSource::Bytes(content), path)
+            .await
+            .map_err(|failure| failure.context(format!("uploading {path}")))?;
         match self.run_to_output(ctx, &format!("chmod 0755 {path}")).await? {
             0 => {}
             status => {

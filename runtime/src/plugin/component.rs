@@ -106,6 +106,11 @@ impl Component {
         problems
     }
 
+    /// Lists the data that a builder has announced when these options were checked.
+    pub(super) fn announced(&self, settings: &Settings) -> Vec<String> {
+        frame_text(settings, "packer_build_name").map(|build| self.host.announced(build)).unwrap_or_default()
+    }
+
     fn problem(&self, settings: &Settings, message: &str) -> Problem {
         match blamed(settings, message) {
             Some(option) => Problem::with(&option, message),
@@ -136,8 +141,11 @@ impl Component {
 
     /// Lists what the plugin is configured with, in the order in which it lays one over the other.
     fn configs(&self, settings: &Settings) -> Vec<Value> {
-        let own: Settings =
-            settings.iter().filter(|(name, _)| is_own(name)).map(|(name, value)| (name.clone(), value.clone())).collect();
+        let own: Settings = settings
+            .iter()
+            .filter(|(name, _)| is_own(name))
+            .map(|(name, value)| (name.clone(), value.clone()))
+            .collect();
         let block = match (&self.schema, self.is_legacy) {
             (Some(schema), false) => Value::Bin(schema.document(&own)),
             _ => Value::from_json(&Json::Object(own)),
@@ -146,10 +154,10 @@ impl Component {
             return vec![block];
         }
         let mut core = self.host.core(self.is_legacy);
-        for name in
-            ["packer_build_name", "packer_builder_type", "packer_user_variables", "packer_sensitive_variables"]
+        for name in ["packer_build_name", "packer_builder_type", "packer_user_variables", "packer_sensitive_variables"]
         {
-            let is_for_it = name != "packer_sensitive_variables" || self.is_legacy || self.kind != ComponentKind::Builder;
+            let is_for_it =
+                name != "packer_sensitive_variables" || self.is_legacy || self.kind != ComponentKind::Builder;
             if let Some(value) = settings.get(name).filter(|_| is_for_it) {
                 core.push((name, Value::from_json(value)));
             }
@@ -167,7 +175,6 @@ impl Component {
         let announced = settings.get(ANNOUNCED).and_then(Json::as_array).into_iter().flatten();
         let mut names: Vec<String> = COMMON_DATA.iter().map(|name| (*name).to_owned()).collect();
         names.extend(announced.filter_map(|name| name.as_str().map(str::to_owned)));
-        names.extend(frame_text(settings, "packer_build_name").map(|build| self.host.announced(build)).unwrap_or_default());
         let mut map: Vec<(Value, Value)> = names
             .into_iter()
             .map(|name| {
@@ -223,7 +230,11 @@ fn split_errors(message: &str) -> Vec<String> {
         }
     }
     if errors.is_empty() {
-        errors.push(if message.trim().is_empty() { "the plugin refuses the options".to_owned() } else { message.to_owned() });
+        errors.push(if message.trim().is_empty() {
+            "the plugin refuses the options".to_owned()
+        } else {
+            message.to_owned()
+        });
     }
     errors
 }

@@ -67,10 +67,9 @@ fn typed(value: &Value, kind: &Json, depth: usize) -> Evaluated {
         ("number", Value::Float(number)) => Number::from_double(*number).map_or(Evaluated::DYNAMIC, Evaluated::number),
         ("number", Value::Str(text)) => Number::parse(text).map_or(Evaluated::DYNAMIC, Evaluated::number),
         ("string", value) => Evaluated::string(value.as_str().unwrap_or_default()),
-        ("list" | "set", Value::Array(items)) => Evaluated::list(
-            type_of(element, depth),
-            items.iter().map(|item| typed(item, element, depth + 1)),
-        ),
+        ("list" | "set", Value::Array(items)) => {
+            Evaluated::list(type_of(element, depth), items.iter().map(|item| typed(item, element, depth + 1)))
+        }
         ("tuple", Value::Array(items)) => {
             Evaluated::tuple(items.iter().enumerate().map(|(index, item)| typed(item, inner(index), depth + 1)))
         }

@@ -282,7 +282,8 @@ mod tests {
         let file = format!("packer-plugin-docker_v1.1.0_x5.0_{}_{}", system(), architecture());
         let (name, version, api) = parse_name(&file).expect("is one");
         assert_eq!((name.as_str(), version.to_string().as_str(), api.as_str()), ("docker", "1.1.0", "x5.0"));
-        for other in ["packer-plugin-docker", "packer-plugin-docker_v1.1_x5.0_linux_amd64", &format!("{file}_SHA256SUM")]
+        for other in
+            ["packer-plugin-docker", "packer-plugin-docker_v1.1_x5.0_linux_amd64", &format!("{file}_SHA256SUM")]
         {
             assert_eq!(parse_name(other), None, "{other}");
         }

@@ -3,7 +3,8 @@
 use std::collections::{BTreeMap, HashMap};
 
 /// The definition that comes before each exit status; constant.
-const DEFINITION: &[u8] = b"\x2c\xff\x81\x03\x01\x01\x0fCommandFinished\x01\xff\x82\x00\x01\x01\x01\x0aExitStatus\x01\x04\x00\x00\x00";
+const DEFINITION: &[u8] =
+    b"\x2c\xff\x81\x03\x01\x01\x0fCommandFinished\x01\xff\x82\x00\x01\x01\x01\x0aExitStatus\x01\x04\x00\x00\x00";
 
 /// How deep types and values may be nested.
 const MAX_DEPTH: usize = 64;

@@ -12,8 +12,9 @@
 //! | `builder.rs`, `provisioner.rs`, `post_processor.rs`, `data_source.rs` | rpk's traits, answered by plugins |
 //! | `communicator.rs`, `given_communicator.rs` | machines of plugins, and machines given to plugins |
 //! | `remote_artifact.rs`, `ui.rs` | artifacts across processes, words for the user |
-//! | `folder.rs`, `version.rs` | which plugins are installed |
+//! | `folder.rs`, `version.rs`, `install.rs` | which plugins are installed, and how they come there |
 //! | `load.rs` | which plugin serves which component |
+//! | `sdk/` | the other side: plugins written in Rust |
 //!
 //! The executor, the planner and the reports do not know the difference: to them a plugin's component is one more
 //! answer behind the traits. `docs/plugins.md` says how plugins are found and chosen.
@@ -26,6 +27,7 @@ pub mod folder;
 mod given_communicator;
 mod gob;
 mod host;
+pub mod install;
 pub mod load;
 mod log;
 mod msgpack;
@@ -36,6 +38,7 @@ pub mod provisioner;
 mod remote_artifact;
 mod rpc;
 mod schema;
+pub mod sdk;
 mod spec;
 mod ui;
 pub mod version;

@@ -87,12 +87,6 @@ impl Value {
         }
     }
 
-    /// Tells whether it is true; anything that is no boolean is not.
-    #[must_use]
-    pub fn is_true(&self) -> bool {
-        *self == Self::Bool(true)
-    }
-
     /// Returns the texts of a list; nil is an empty one.
     #[must_use]
     pub fn texts(&self) -> Vec<String> {

@@ -22,7 +22,7 @@ use super::rpc::{Broker, CallError, Client};
 use crate::failure::{Failure, Outcome};
 
 /// Tells a plugin that it was not started by mistake.
-const COOKIE: &str = "d602bf8f470bc67ca7faa0386276bbdd4330efaf76d1a219cb4d6991ca9872b2";
+pub(super) const COOKIE: &str = "d602bf8f470bc67ca7faa0386276bbdd4330efaf76d1a219cb4d6991ca9872b2";
 
 /// How long a plugin may take to say where it listens.
 const HANDSHAKE_LIMIT: Duration = Duration::from_secs(60);

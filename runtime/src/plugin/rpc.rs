@@ -53,12 +53,8 @@ impl Broker {
     /// Starts to take streams from a connection.
     #[must_use]
     pub fn start(mux: Mux, mut incoming: mpsc::UnboundedReceiver<MuxStream>, handle: &Handle) -> Arc<Self> {
-        let broker = Arc::new(Self {
-            mux,
-            next: AtomicU32::new(1),
-            slots: Mutex::new(HashMap::new()),
-            handle: handle.clone(),
-        });
+        let broker =
+            Arc::new(Self { mux, next: AtomicU32::new(1), slots: Mutex::new(HashMap::new()), handle: handle.clone() });
         let weak = Arc::downgrade(&broker);
         handle.spawn(async move {
             while let Some(stream) = incoming.recv().await {
@@ -299,8 +295,7 @@ async fn read_answers(stream: &MuxStream, pending: &Pending) -> Result<(), Lost>
     while let Some((header, body)) = values.next_message().await? {
         let sequence = header.get("Seq").and_then(Value::as_u32).map(u64::from);
         let error = header.get("Error").and_then(Value::as_str).unwrap_or_default();
-        let answer =
-            if error.is_empty() { Ok(body) } else { Err(CallError::Refused(error.to_owned())) };
+        let answer = if error.is_empty() { Ok(body) } else { Err(CallError::Refused(error.to_owned())) };
         let waiting = sequence.and_then(|sequence| lock(pending).as_mut()?.remove(&sequence));
         if let Some(waiting) = waiting {
             // Whoever has asked may have gone.

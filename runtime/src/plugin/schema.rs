@@ -86,6 +86,40 @@ impl Object {
         gob_object(&Gob::read(bytes).map_err(|error| Unreadable(error.to_string()))?, 0)
     }
 
+    /// Makes a schema of attributes.
+    #[must_use]
+    pub fn of<'a>(attributes: impl IntoIterator<Item = (&'a str, Type)>) -> Self {
+        let attribute = |kind| Member::Attribute { kind, is_required: false };
+        Self { members: attributes.into_iter().map(|(name, kind)| (name.to_owned(), attribute(kind))).collect() }
+    }
+
+    /// Writes the schema in protobuf.
+    #[must_use]
+    pub fn to_protobuf(&self) -> Vec<u8> {
+        field(1, &self.members_to_protobuf())
+    }
+
+    fn members_to_protobuf(&self) -> Vec<u8> {
+        let mut out = Vec::new();
+        for (name, member) in &self.members {
+            let spec = match member {
+                Member::Attribute { kind, is_required } => {
+                    let mut attribute = [field(1, name.as_bytes()), field(2, &kind.to_protobuf())].concat();
+                    if *is_required {
+                        attribute.extend([3 << 3, 1]);
+                    }
+                    field(2, &attribute)
+                }
+                Member::Block(inner) => field(3, &[field(1, name.as_bytes()), field(3, &inner.to_protobuf())].concat()),
+                Member::BlockList(inner) => {
+                    field(4, &[field(1, name.as_bytes()), field(2, &inner.to_protobuf())].concat())
+                }
+            };
+            out.extend(field(1, &[field(1, name.as_bytes()), field(2, &spec)].concat()));
+        }
+        out
+    }
+
     /// Lists the options for the planner, without those that only Packer's core sets.
     ///
     /// Texts are left to the plugin to render. `is_weak` is for legacy templates, where maps hold anything.
@@ -184,6 +218,34 @@ impl Type {
             _ => value.clone(),
         }
     }
+}
+
+impl Type {
+    fn to_protobuf(&self) -> Vec<u8> {
+        let primitive = |name: &[u8]| field(1, &field(1, name));
+        match self {
+            Self::String => primitive(b"cty.String"),
+            Self::Number => primitive(b"cty.Number"),
+            Self::Bool => primitive(b"cty.Bool"),
+            Self::List(element) | Self::Set(element) => field(2, &field(1, &element.to_protobuf())),
+            // The protocol knows no objects; maps come closest.
+            Self::Map(element) => field(3, &field(1, &element.to_protobuf())),
+            Self::Object(_) => field(3, &field(1, &Self::String.to_protobuf())),
+        }
+    }
+}
+
+/// Writes a field of bytes.
+fn field(number: u8, bytes: &[u8]) -> Vec<u8> {
+    let mut out = vec![number << 3 | 2];
+    let mut length = bytes.len();
+    while length >= 0x80 {
+        out.push(u8::try_from(length & 0x7f).unwrap_or_default() | 0x80);
+        length >>= 7;
+    }
+    out.push(u8::try_from(length).unwrap_or_default());
+    out.extend(bytes);
+    out
 }
 
 /// Plugins do not say which options are secret; the names do.
@@ -436,6 +498,11 @@ mod tests {
         for length in 0..bytes.len() {
             let _ = Object::from_protobuf(&bytes[..length]);
         }
+    }
+
+    #[test]
+    fn what_is_written_in_protobuf_is_read_again() {
+        assert_eq!(Object::from_protobuf(&sample().to_protobuf()), Ok(sample()));
     }
 
     #[test]

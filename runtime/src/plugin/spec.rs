@@ -70,7 +70,11 @@ pub(super) fn describe(component: &Arc<Component>, digest: &str) -> ComponentSpe
     );
     let name = component.name.as_str();
     match kind {
-        ComponentKind::Builder => spec.captures(|_| ArtifactKind::Unknown),
+        ComponentKind::Builder => {
+            let builder = component.clone();
+            spec.announces = Some(Arc::new(move |settings| builder.announced(settings)));
+            spec.captures(|_| ArtifactKind::Unknown)
+        }
         ComponentKind::PostProcessor => spec.flow(ArtifactFlow {
             takes: &[],
             gives: Some(ArtifactKind::Unknown),
