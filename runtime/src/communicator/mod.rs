@@ -69,6 +69,11 @@ pub trait Communicator: Send + Sync {
         ready(Err(Failure::new("the machine of this builder cannot be given to a plugin's provisioner"))).boxed()
     }
 
+    /// Waits until it is certain that the machine can never be reached again; most machines never tell.
+    fn gone(&self) -> BoxFuture<'_, Failure> {
+        futures::future::pending().boxed()
+    }
+
     /// Uploads a script, makes it executable, runs a command and, if that succeeded, removes the script.
     ///
     /// `accepted` lists the exit statuses that count as success.

@@ -17,6 +17,7 @@ use tokio::sync::{oneshot, watch};
 
 use super::communicator::{Peer, PluginCommunicator};
 use super::component::Component;
+use super::leftovers;
 use super::msgpack::Value;
 use super::process::Plugin;
 use super::remote_artifact::RemoteArtifact;
@@ -57,6 +58,8 @@ struct Session {
     speaker: Mutex<NodeContext>,
     /// Told once, when the machine is ready.
     ready: Mutex<Option<oneshot::Sender<Ready>>>,
+    /// The folder that the plugin shares with a container, by which it is found if the plugin dies.
+    shared: Mutex<Option<String>>,
     /// Says how provisioning has ended, and so what the plugin does next.
     verdict: watch::Receiver<Option<Result<(), String>>>,
 }
@@ -74,6 +77,23 @@ impl Session {
 
     fn speak_for(&self, ctx: &NodeContext) {
         *self.speaker.lock().unwrap_or_else(PoisonError::into_inner) = ctx.clone();
+    }
+
+    /// Listens for what has to be taken away if the plugin dies.
+    fn overhear(&self, method: &str, body: &Value) {
+        if method == "Say" || method == "Message" {
+            let shared = body.as_str().and_then(leftovers::shared_folder).map(str::to_owned);
+            if shared.is_some() {
+                *self.shared.lock().unwrap_or_else(PoisonError::into_inner) = shared;
+            }
+        }
+    }
+
+    /// Takes away what a plugin that has died has left.
+    async fn clean_up(&self, ctx: &NodeContext) -> Outcome<()> {
+        let shared = self.shared.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let Some(folder) = shared else { return Ok(()) };
+        leftovers::remove_containers(ctx, &folder).await
     }
 
     async fn hook(&self, body: &Value) -> Result<Value, String> {
@@ -112,7 +132,10 @@ impl Service for Session {
             match method.rsplit_once('.') {
                 Some(("Hook", "Run")) => self.hook(&body).await,
                 Some(("Hook", "Cancel")) => Ok(Value::Nil),
-                Some(("Ui", method)) => ui::answer(&self.speaker(), method, &body).await,
+                Some(("Ui", method)) => {
+                    self.overhear(method, &body);
+                    ui::answer(&self.speaker(), method, &body).await
+                }
                 _ => Err(unknown(method)),
             }
         }
@@ -159,6 +182,7 @@ impl PluginBuilder {
             plugin: plugin.clone(),
             speaker: Mutex::new(ctx.clone()),
             ready: Mutex::new(Some(ready)),
+            shared: Mutex::default(),
             verdict,
         });
         let expected = plugin.broker().expect();
@@ -193,7 +217,14 @@ impl PluginBuilder {
             // It has ended without asking for provisioners, well or not.
             None => match outcome(&ended).await {
                 Ok(_) => Ok(machine(BTreeMap::new(), None)),
-                Err(failure) => Err(failure),
+                Err(failure) => {
+                    if plugin.has_ended()
+                        && let Err(left) = session.clean_up(ctx).await
+                    {
+                        ctx.complain(format!("the machine may still be there: {left}")).await;
+                    }
+                    Err(failure)
+                }
             },
         }
     }
@@ -304,8 +335,10 @@ impl Machine for PluginMachine {
 
     fn destroy<'a>(&'a self, ctx: &'a NodeContext) -> BoxFuture<'a, Outcome<()>> {
         async move {
-            if self.ended.borrow().is_some() {
-                return Ok(());
+            let has_ended = self.ended.borrow().is_some();
+            if has_ended {
+                // One that has captured and keeps the artifact goes on.
+                return if self.session.plugin.has_ended() { self.session.clean_up(ctx).await } else { Ok(()) };
             }
             self.session.speak_for(ctx);
             self.decide.send_if_modified(|verdict| match verdict {
@@ -318,6 +351,9 @@ impl Machine for PluginMachine {
             match outcome(&self.ended).await {
                 // That it was stopped is no news.
                 Err(failure) if failure.kind == FailureKind::Failed && self.session.plugin.has_ended() => {
+                    if self.session.shared.lock().is_ok_and(|shared| shared.is_some()) {
+                        return self.session.clean_up(ctx).await;
+                    }
                     Err(failure.context("removing the machine").help("look whether the machine is still there"))
                 }
                 _ => Ok(()),

@@ -11,7 +11,7 @@ use tokio::sync::mpsc;
 
 use super::gob;
 use super::msgpack::Value;
-use super::mux::MuxStream;
+use super::mux::{Lost, MuxStream};
 use super::process::Plugin;
 use super::rpc::{Broker, Client, Expected, forward};
 use crate::communicator::{Communicator, FileSource, Pipes, RemoteScript};
@@ -285,6 +285,17 @@ async fn until_cancelled<T>(ctx: &NodeContext, work: impl Future<Output = Outcom
 impl Communicator for PluginCommunicator {
     fn run<'a>(&'a self, ctx: &'a NodeContext, command: &'a str) -> BoxFuture<'a, Outcome<i64>> {
         until_cancelled(ctx, self.run_to_output(ctx, command)).boxed()
+    }
+
+    fn gone(&self) -> BoxFuture<'_, Failure> {
+        async move {
+            self.peer.broker().mux().closed().await;
+            match &self.peer {
+                Peer::Plugin(plugin) => plugin.failure(Lost("the machine is gone".to_owned()).into()).await,
+                Peer::Core(_) => Failure::new("the core has gone"),
+            }
+        }
+        .boxed()
     }
 
     fn run_piped<'a>(&'a self, ctx: &'a NodeContext, command: &'a str, pipes: Pipes) -> BoxFuture<'a, Outcome<i64>> {

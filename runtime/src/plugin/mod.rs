@@ -11,6 +11,7 @@
 //! | `component.rs` | a component: how it takes its options |
 //! | `builder.rs`, `provisioner.rs`, `post_processor.rs`, `data_source.rs` | rpk's traits, answered by plugins |
 //! | `communicator.rs`, `given_communicator.rs` | machines of plugins, and machines given to plugins |
+//! | `leftovers.rs` | what plugins that have died leave behind |
 //! | `remote_artifact.rs`, `ui.rs` | artifacts across processes, words for the user |
 //! | `folder.rs`, `version.rs`, `install.rs` | which plugins are installed, and how they come there |
 //! | `load.rs` | which plugin serves which component |
@@ -28,6 +29,7 @@ mod given_communicator;
 mod gob;
 mod host;
 pub mod install;
+mod leftovers;
 pub mod load;
 mod log;
 mod msgpack;

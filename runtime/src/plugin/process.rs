@@ -196,8 +196,9 @@ impl Drop for Plugin {
 /// Adds to a failure what the plugin has said, and where the rest of it is kept.
 fn told(mut failure: Failure, log: &Log, ground: &Ground, launch: &Launch) -> Failure {
     failure.chain.extend(log.last_words());
-    let name: String = launch.name.chars().filter(|c| c.is_ascii_alphanumeric() || *c == '-').collect();
-    match log.keep(&ground.logs, &name) {
+    let words = launch.name.split(|c: char| !c.is_ascii_alphanumeric()).filter(|word| !word.is_empty());
+    let name: Vec<&str> = words.take(3).collect();
+    match log.keep(&ground.logs, &name.join("-")) {
         Some(path) => failure.help(format!("read its log in {}", path.display())),
         None => failure,
     }

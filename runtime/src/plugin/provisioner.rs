@@ -59,6 +59,8 @@ impl PluginProvisioner {
         tokio::pin!(call, served);
         let mut running = FuturesUnordered::new();
         let mut is_stopping = false;
+        // A provisioner may go on trying for minutes to reach a machine that is no more.
+        let mut gone = communicator.gone();
         let give_up = tokio::time::sleep(Duration::MAX / 4);
         tokio::pin!(give_up);
         loop {
@@ -69,6 +71,10 @@ impl PluginProvisioner {
                     Err(failure) => Err(failure),
                 },
                 () = &mut served => {}
+                failure = &mut gone => {
+                    plugin.kill();
+                    return Err(failure);
+                }
                 Some(command) = started.recv() => running.push(command),
                 Some(()) = running.next() => {}
                 () = ctx.cancel.cancelled(), if !is_stopping => {
