@@ -248,6 +248,9 @@ fn describe(subject: Subject<'_>, sink: &mut dyn Sink) {
     let moment = node.kind.moment();
     sink.put("rpk:component", Part::Text(&node.component));
     sink.put("rpk:version", Part::Json(&Json::from(node.recipe.version)));
+    if let Some(implementation) = &node.recipe.implementation {
+        sink.put("rpk:plugin", Part::Text(implementation));
+    }
     match node.kind {
         // An artifact has one owner: taken away from one, it must not be missing for another of the same content.
         NodeKind::Capture | NodeKind::PostProcess { .. } => sink.put("rpk:node", Part::Text(node.id.as_str())),

@@ -95,6 +95,8 @@ impl Sandbox {
             }
         }
         command.env("HOME", self.outside("home")).env("TMPDIR", self.outside("tmp"));
+        // What is installed on the machine must not change what templates come to.
+        command.env("RPK_PLUGINS", "off");
         command.env("CHECKPOINT_DISABLE", "1").env("PACKER_CONFIG_DIR", self.outside("home"));
         command
     }
@@ -236,6 +238,11 @@ impl Running {
     /// Tells whether the program has not ended yet.
     pub fn is_running(&mut self) -> bool {
         self.child.try_wait().is_ok_and(|status| status.is_none())
+    }
+
+    /// Returns the number of the process.
+    pub fn id(&self) -> u32 {
+        self.child.id()
     }
 
     /// Sends a signal; one that comes too late is no failure.

@@ -142,6 +142,9 @@ pub type Check = Arc<dyn Fn(&Settings) -> Vec<Problem> + Send + Sync>;
 /// What a component does in a few words, for the plan.
 pub type Describe = Arc<dyn Fn(&Settings, Moment) -> String + Send + Sync>;
 
+/// Tells which build data a builder adds, from its options.
+pub type Announces = Arc<dyn Fn(&Settings) -> Vec<String> + Send + Sync>;
+
 /// Tells what a builder's capture gives, from its options.
 pub type Captures = Arc<dyn Fn(&Settings) -> ArtifactKind + Send + Sync>;
 
@@ -186,6 +189,8 @@ pub struct ComponentSpec {
     pub options: Vec<OptionSpec>,
     /// Whether other options are let through unchecked, since the component describes itself elsewhere.
     pub is_open: bool,
+    /// Whether it lives in a plugin, which is told more in settings of its own: see [`frame`](crate::lower::frame).
+    pub is_plugin: bool,
     /// Why `apply` cannot run it, or none if it can.
     pub missing: Option<String>,
     /// The component's own check of options that passed the table.
@@ -202,6 +207,8 @@ pub struct ComponentSpec {
     pub load: Load,
     /// For a builder: the names of build data that it adds to those all builders have.
     pub build_data: &'static [&'static str],
+    /// For a builder: names of build data that it adds with these options, beside those.
+    pub announces: Option<Announces>,
     /// Whether and when its results may be reused.
     pub recipe: Recipe,
 }
@@ -215,6 +222,7 @@ impl ComponentSpec {
             name: name.into(),
             options: caching::options(kind),
             is_open: false,
+            is_plugin: false,
             missing: None,
             check: None,
             describe: None,
@@ -223,6 +231,7 @@ impl ComponentSpec {
             uses_engine: false,
             load: Load::Elsewhere,
             build_data: &[],
+            announces: None,
             recipe: Recipe::default(),
         }
     }

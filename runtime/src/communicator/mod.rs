@@ -19,10 +19,13 @@ pub mod ssh;
 use std::path::Path;
 use std::time::Duration;
 
-use futures::future::BoxFuture;
+use bytes::Bytes;
+use futures::FutureExt as _;
+use futures::future::{BoxFuture, ready};
+use tokio::sync::mpsc;
 
 use crate::context::NodeContext;
-use crate::failure::Outcome;
+use crate::failure::{Failure, Outcome};
 
 /// The exit status that stands for a connection that was lost before the command's own was known: Packer's number.
 pub const DISCONNECTED: i64 = 2_300_218;
@@ -51,12 +54,34 @@ pub enum FileSource<'a> {
     Bytes(&'a [u8]),
 }
 
+/// The streams of a command, in the hands of whoever runs it.
+pub struct Pipes {
+    /// What the command reads, until the channel's end; none if it is given nothing.
+    pub stdin: Option<mpsc::Receiver<Bytes>>,
+    /// Takes what it writes.
+    pub stdout: mpsc::Sender<Bytes>,
+    /// Takes what it writes as errors.
+    pub stderr: mpsc::Sender<Bytes>,
+}
+
 /// Runs commands on a machine and moves files.
 ///
 /// Every method ends early with a cancelled failure when the node is told to stop.
 pub trait Communicator: Send + Sync {
     /// Runs a command in the machine's shell, its output going to the node's, and returns its exit status.
     fn run<'a>(&'a self, ctx: &'a NodeContext, command: &'a str) -> BoxFuture<'a, Outcome<i64>>;
+
+    /// Runs a command in the machine's shell with streams of the caller's, and returns its exit status: what a
+    /// provisioner of a plugin asks for.
+    fn run_piped<'a>(&'a self, ctx: &'a NodeContext, command: &'a str, pipes: Pipes) -> BoxFuture<'a, Outcome<i64>> {
+        let _ = (ctx, command, pipes);
+        ready(Err(Failure::new("the machine of this builder cannot be given to a plugin's provisioner"))).boxed()
+    }
+
+    /// Waits until it is certain that the machine can never be reached again; most machines never tell.
+    fn gone(&self) -> BoxFuture<'_, Failure> {
+        futures::future::pending().boxed()
+    }
 
     /// Uploads a script, makes it executable, runs a command and, if that succeeded, removes the script.
     ///

@@ -47,7 +47,7 @@ pub(super) fn blueprints<'a>(
             };
             let spec = catalog.find(ComponentKind::Builder, &source.kind);
             let announced = spec.map_or(&[][..], |spec| spec.build_data);
-            let is_open = spec.is_some_and(|spec| spec.is_open);
+            let is_open = spec.is_some_and(|spec| spec.is_open || spec.is_plugin);
             Layout { evaluated, selection, sources, block, source, announced, is_open }.blueprint(build)
         })
         .collect()
