@@ -39,6 +39,9 @@ pub struct Store {
 pub struct LayerMeta {
     /// The digest of its archive, once it is known: `sha256:…`.
     pub diff_id: Option<String>,
+    /// The length of its archive, once it is known.
+    #[serde(default)]
+    pub archive_size: Option<u64>,
     /// The time that its files' times were limited to when that was worked out, in Unix seconds.
     pub latest: Option<i64>,
     /// The bytes of its files.

@@ -12,7 +12,7 @@ pub mod look;
 pub mod pack;
 pub mod parts;
 pub mod unpack;
-mod writer;
+pub mod writer;
 
 /// What the name of a file begins with that says, in an archive, that a file of a layer below is gone.
 const WHITEOUT: &str = ".wh.";

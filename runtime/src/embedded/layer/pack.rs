@@ -3,12 +3,12 @@
 //! Names are sorted, folders come before what is in them, times are whole seconds, owners are numbers alone. What an
 //! overlay file system says in its own way about the layers below is said in the way of archives.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::fs::{self, File};
 use std::io::{self, Read as _, Write};
 use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::writer::{Entry, Kind, padding, write_end, write_header};
 use super::{OPAQUE, WHITEOUT};
@@ -19,20 +19,29 @@ use crate::failure::Outcome;
 /// How large the pieces are in which contents are read.
 const PIECE_BYTES: usize = 256 * 1024;
 
-/// Packs what is in a folder; returns the bytes of its files.
+/// What becomes of files that say that something of the layers below is gone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Way {
+    /// The archive says it too: it is a layer.
+    Layer,
+    /// The archive is a whole file system: what is gone is not there.
+    Flat,
+}
+
+/// Packs what is in folders that lie over each other, the topmost first; returns the bytes of its files.
 ///
 /// No file's time is later than `latest`, if there is one.
-pub fn pack(folder: &Path, latest: Option<i64>, out: &mut impl Write) -> Outcome<u64> {
-    let mut packer = Packer { out, latest, first_names: HashMap::new(), bytes: 0, buffer: vec![0; PIECE_BYTES] };
-    packer
-        .folder(folder, &[])
-        .and_then(|()| write_end(packer.out))
-        .doing(|| format!("packing {}", folder.display()))?;
+pub fn pack(folders: &[PathBuf], way: Way, latest: Option<i64>, out: &mut impl Write) -> Outcome<u64> {
+    let buffer = vec![0; PIECE_BYTES];
+    let mut packer = Packer { out, way, latest, first_names: HashMap::new(), bytes: 0, buffer };
+    let first = folders.first().map(|folder| folder.display().to_string()).unwrap_or_default();
+    packer.folder(folders, &[]).and_then(|()| write_end(packer.out)).doing(|| format!("packing {first}"))?;
     Ok(packer.bytes)
 }
 
 struct Packer<'a, W> {
     out: &'a mut W,
+    way: Way,
     latest: Option<i64>,
     first_names: HashMap<(u64, u64), Vec<u8>>,
     bytes: u64,
@@ -40,20 +49,24 @@ struct Packer<'a, W> {
 }
 
 impl<W: Write> Packer<'_, W> {
-    fn folder(&mut self, folder: &Path, path: &[u8]) -> io::Result<()> {
-        let mut names = Vec::new();
-        for entry in fs::read_dir(folder)? {
-            names.push(entry?.file_name());
+    fn folder(&mut self, folders: &[PathBuf], path: &[u8]) -> io::Result<()> {
+        let mut names = BTreeMap::new();
+        for folder in folders {
+            for entry in fs::read_dir(folder)? {
+                names.entry(entry?.file_name()).or_insert_with(Vec::new).push(folder.as_path());
+            }
         }
-        names.sort_unstable();
-        for name in names {
+        for (name, folders) in names {
             let path = [path, name.as_bytes()].concat();
-            self.entry(&folder.join(&name), &path)?;
+            let files: Vec<PathBuf> = folders.into_iter().map(|folder| folder.join(&name)).collect();
+            self.entry(&files, &path)?;
         }
         Ok(())
     }
 
-    fn entry(&mut self, file: &Path, path: &[u8]) -> io::Result<()> {
+    /// Packs the topmost of the files that stand at a path.
+    fn entry(&mut self, files: &[PathBuf], path: &[u8]) -> io::Result<()> {
+        let Some(file) = files.first() else { return Ok(()) };
         let found = fs::symlink_metadata(file)?;
         let kind = found.file_type();
         let mut time = found.mtime();
@@ -74,6 +87,9 @@ impl<W: Write> Packer<'_, W> {
         };
         // This comes before hard links: the kernel makes all of these one file with many names.
         if kind.is_char_device() && found.rdev() == 0 {
+            if self.way == Way::Flat {
+                return Ok(());
+            }
             let start = path.iter().rposition(|byte| *byte == b'/').map_or(0, |slash| slash + 1);
             let path = [&path[..start], WHITEOUT.as_bytes(), &path[start..]].concat();
             let gone = Entry { path: &path, mode: 0, user: 0, group: 0, time: self.gone_time(time), ..entry };
@@ -96,13 +112,24 @@ impl<W: Write> Packer<'_, W> {
             refuse_redirects(file)?;
             let path = [path, b"/"].concat();
             write_header(self.out, &Entry { kind: Kind::Folder, path: &path, ..entry })?;
-            if is_opaque(file) {
+            let mut folders = Vec::new();
+            for folder in files {
+                // Whatever else stands there covers what is below.
+                if !fs::symlink_metadata(folder)?.is_dir() {
+                    break;
+                }
+                folders.push(folder.clone());
+                if is_opaque(folder) {
+                    break;
+                }
+            }
+            if self.way == Way::Layer && folders.last().is_some_and(|folder| is_opaque(folder)) {
                 let marker = [path.as_slice(), OPAQUE.as_bytes()].concat();
                 let time = self.gone_time(time);
                 let gone = Entry { path: &marker, mode: 0, user: 0, group: 0, time, attributes: &[], ..entry };
                 write_header(self.out, &gone)?;
             }
-            return self.folder(file, &path);
+            return self.folder(&folders, &path);
         }
         if kind.is_symlink() {
             let target = fs::read_link(file)?;

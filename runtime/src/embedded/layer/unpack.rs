@@ -49,6 +49,8 @@ pub struct Target<'a> {
 pub struct Unpacked {
     /// The digest of the archive: `sha256:…`.
     pub diff_id: String,
+    /// The length of the archive.
+    pub archive_size: u64,
     /// The bytes of its files.
     pub size: u64,
     /// The numbers of the contents that were kept aside.
@@ -60,7 +62,7 @@ pub fn unpack(archive: impl Read, target: &Target<'_>) -> Outcome<Unpacked> {
     let root = rustix::fs::open(target.diff, OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())
         .doing(|| format!("opening {}", target.diff.display()))?;
     let recorder = Recorder::create(target.parts).doing(|| format!("writing {}", target.parts.display()))?;
-    let state = Rc::new(RefCell::new(Tape { recorder, content: None, hash: Sha256::new() }));
+    let state = Rc::new(RefCell::new(Tape { recorder, content: None, hash: Sha256::new(), length: 0 }));
     let mut archive = tar::Archive::new(Tapped { inner: archive, tape: state.clone() });
     let mut unpacker = Unpacker {
         target,
@@ -94,6 +96,7 @@ pub fn unpack(archive: impl Read, target: &Target<'_>) -> Outcome<Unpacked> {
     drop(rest);
     let tape = Rc::into_inner(state).ok_or_else(|| Failure::new("the archive is still being read"))?.into_inner();
     tape.recorder.finish().doing(|| format!("writing {}", target.parts.display()))?;
+    unpacked.archive_size = tape.length;
     unpacked.diff_id = format!("sha256:{}", hex(&tape.hash.finalize()));
     Ok(unpacked)
 }
@@ -104,6 +107,7 @@ struct Tape {
     /// The path of the file whose content passes, and how much of it has.
     content: Option<(Vec<u8>, u64)>,
     hash: Sha256,
+    length: u64,
 }
 
 struct Tapped<R> {
@@ -116,6 +120,7 @@ impl<R: Read> Read for Tapped<R> {
         let count = self.inner.read(buffer)?;
         let mut tape = self.tape.borrow_mut();
         tape.hash.update(&buffer[..count]);
+        tape.length += count as u64;
         match &mut tape.content {
             Some((_, passed)) => *passed += count as u64,
             None => tape.recorder.bytes(&buffer[..count])?,
