@@ -19,6 +19,11 @@ use std::process::ExitCode;
 const STACK_BYTES: usize = 1 << 30;
 
 fn main() -> ExitCode {
+    // A sandbox's processes are this program too, and have one thread: nothing may come before this.
+    #[cfg(target_os = "linux")]
+    if std::env::args_os().nth(1).is_some_and(|word| word == rpk_runtime::embedded::sandbox::ENTRY) {
+        return ExitCode::from(rpk_runtime::embedded::sandbox::main());
+    }
     let run = || -> ExitCode {
         match arguments::parse(std::env::args_os().collect()) {
             Ok(cli) => commands::run(cli).into(),

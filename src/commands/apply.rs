@@ -52,7 +52,7 @@ pub fn run(arguments: &ApplyArguments) -> Exit {
     let Some(graph) = graph.filter(|_| !read.diagnostics.has_errors()) else {
         return Exit::Failure;
     };
-    let ended = Grounds::new(registry, false).and_then(|mut grounds| {
+    let ended = Grounds::new(registry, false, template.engine.map(Into::into)).and_then(|mut grounds| {
         let runtime = decide::threads()?;
         let status = runtime.block_on(apply(arguments, graph, &read.name, saved.as_ref(), &mut grounds, &screen));
         // A question that nobody answers must not keep the program from ending.

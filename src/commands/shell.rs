@@ -41,7 +41,7 @@ pub fn run(arguments: &ShellArguments) -> Exit {
     let Some(node) = find(&graph, &arguments.node, &screen) else {
         return Exit::Failure;
     };
-    let ended = Grounds::new(registry, false).and_then(|mut grounds| {
+    let ended = Grounds::new(registry, false, arguments.template.engine.map(Into::into)).and_then(|mut grounds| {
         let runtime = threads()?;
         let ended = runtime.block_on(async {
             prepare(&mut grounds, &screen).await?;

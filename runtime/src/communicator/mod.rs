@@ -2,11 +2,16 @@
 //!
 //! | file | reaches |
 //! | --- | --- |
+//! | `container.rs` | what the next two have in common |
 //! | `docker.rs` | a container, through its engine |
+//! | `embedded.rs` | a container of the engine within rpk |
 //! | `options.rs` | the options that builders take for all of them |
 //! | `none.rs` | nothing: for builders without a machine to talk to |
 
+mod container;
 pub mod docker;
+#[cfg(target_os = "linux")]
+pub mod embedded;
 pub mod none;
 pub mod options;
 

@@ -21,6 +21,7 @@ use super::image::{History, RunConfig, id_of};
 use super::layer::look::look;
 use super::sandbox::Sandbox;
 use super::sandbox::protocol::{Bind, Command, FILE, FOLDER, NOTHING, Request, Spec};
+use super::settings::Names;
 use super::store::{LayerMeta, StoredImage, Workplace, boot_id};
 use super::trouble::Doing as _;
 use super::{changes, save};
@@ -67,22 +68,21 @@ pub struct Captured<'a> {
 }
 
 impl Container {
-    /// Starts a container over an image's layers and `more` of them.
+    /// Starts a container over layers that lie on an image's.
     pub async fn start(
         engine: Engine,
-        id: String,
+        names: Names,
         base: Image,
         layers: Vec<String>,
         config: RunConfig,
         mut spec: Spec,
-        hosts: &[String],
-        dns: &[String],
     ) -> Outcome<Self> {
+        let Names { id, hosts, dns } = names;
         let held = engine.store().hold()?;
         let place = engine.store().workplace()?;
         spec.merged = place.path().join("merged");
         fs::create_dir(&spec.merged).doing(|| "making a folder for the container")?;
-        spec.files = files(place.path(), &spec.hostname, hosts, dns)?;
+        spec.files = files(place.path(), &spec.hostname, &hosts, &dns)?;
         for (number, volume) in spec.volumes.iter_mut().enumerate() {
             volume.source = place.path().join(format!("volume-{number}"));
             fs::create_dir(&volume.source).doing(|| "making a folder for the container")?;

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use bollard::auth::DockerCredentials;
 use tokio::sync::Mutex;
 
 use super::changes;
@@ -102,7 +103,9 @@ impl Engine {
         name: &str,
         pull: PullPolicy,
         platform: Option<&str>,
+        credentials: Option<DockerCredentials>,
     ) -> Outcome<Image> {
+        let _ = credentials;
         let reference = Reference::parse(name);
         if let Reference::Name(name) = &reference {
             if pull != PullPolicy::Always

@@ -11,6 +11,17 @@ use super::sandbox::confine;
 use super::sandbox::protocol::{Bind, Spec};
 use crate::failure::{Failure, Outcome};
 
+/// What a container is called, and what it is to know other machines by.
+#[derive(Clone, Debug, Default)]
+pub struct Names {
+    /// Its id.
+    pub id: String,
+    /// Further hosts, `name:address`.
+    pub hosts: Vec<String>,
+    /// Servers to ask for names; none means those of this machine.
+    pub dns: Vec<String>,
+}
+
 /// What the run command's own options make of an image's configuration: the container's.
 pub fn run_config(image: &RunConfig, body: &ContainerCreateBody) -> RunConfig {
     let mut config = image.clone();

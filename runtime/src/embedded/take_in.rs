@@ -293,12 +293,6 @@ pub struct OciDocument {
 pub struct Descriptor {
     /// Its digest.
     pub digest: String,
-    /// Its length.
-    #[serde(default)]
-    pub size: u64,
-    /// What it is.
-    #[serde(default)]
-    pub media_type: String,
     /// For which machines.
     pub platform: Option<Platform>,
     /// Remarks.

@@ -20,7 +20,7 @@ use crate::failure::{Failure, Outcome};
 const ORPHAN_INTERVAL: Timespec = Timespec { tv_sec: 0, tv_nsec: 50_000_000 };
 
 /// Serves a sandbox over standard input until that ends; returns the exit status.
-pub fn main() -> i32 {
+pub fn main() -> u8 {
     match serve() {
         Ok(()) => 0,
         // Whoever would have been told is gone.

@@ -166,7 +166,9 @@ impl Root {
     }
 
     fn open_at(&self, path: &str, flags: OFlags) -> Result<OwnedFd, rustix::io::Errno> {
-        rustix::fs::openat2(&self.0, path, flags | OFlags::CLOEXEC, Mode::from_raw_mode(0o644), ResolveFlags::IN_ROOT)
+        // The kernel takes a mode just for what is made.
+        let mode = if flags.contains(OFlags::CREATE) { Mode::from_raw_mode(0o644) } else { Mode::empty() };
+        rustix::fs::openat2(&self.0, path, flags | OFlags::CLOEXEC, mode, ResolveFlags::IN_ROOT)
     }
 
     /// Makes a folder with those above it.
