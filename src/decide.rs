@@ -49,6 +49,31 @@ pub fn engine_of(cache: &Cache, choice: Option<EngineChoice>) -> Outcome<LazyEng
     Ok(LazyEngine::new(choice, cache.root()))
 }
 
+/// Runs rpk anew as root of a user namespace, if the graph's nodes take the embedded engine and this user is not root;
+/// returns how that ended.
+#[cfg(target_os = "linux")]
+pub fn run_inside(graph: &Graph, engine: Option<EngineChoice>) -> Outcome<Option<i32>> {
+    use rpk_runtime::embedded::rootless;
+    let needs_engine = graph.nodes().any(|node| node.uses_engine && node.excluded.is_none());
+    if !needs_engine || !rootless::is_needed() {
+        return Ok(None);
+    }
+    let engine = engine_of(&Cache::find()?, engine)?;
+    threads()?.block_on(async {
+        if !engine.is_embedded().await? {
+            return Ok(None);
+        }
+        let arguments: Vec<_> = std::env::args_os().skip(1).collect();
+        rootless::run_inside(&arguments).await.map(Some)
+    })
+}
+
+/// There is no embedded engine on this system.
+#[cfg(not(target_os = "linux"))]
+pub fn run_inside(_: &Graph, _: Option<EngineChoice>) -> Outcome<Option<i32>> {
+    Ok(None)
+}
+
 /// Starts the threads that everything asynchronous runs on.
 pub fn threads() -> Outcome<tokio::runtime::Runtime> {
     // Nodes wait most of the time: one thread serves them all without waking another for each step; what computes for

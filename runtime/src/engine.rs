@@ -164,6 +164,15 @@ impl LazyEngine {
         }
     }
 
+    /// Tells whether it is the embedded one.
+    ///
+    /// # Errors
+    ///
+    /// Fails if there is none.
+    pub async fn is_embedded(&self) -> Outcome<bool> {
+        Ok(self.get().await?.as_docker().is_none())
+    }
+
     /// Returns the engine that keeps a state of this name, whichever is chosen now, and the state's name there.
     async fn keeper<'n>(&self, name: &'n str) -> Outcome<(Engine, &'n str)> {
         match name.strip_prefix(EMBEDDED_PREFIX) {
@@ -299,8 +308,7 @@ impl Engine {
         match self {
             Self::Docker(engine) => engine.push(ctx, name, credentials).await,
             #[cfg(target_os = "linux")]
-            Self::Embedded(_) => Err(Failure::new("the embedded engine cannot push to registries yet")
-                .help("use `docker-save`, and push the file with another program")),
+            Self::Embedded(engine) => engine.push(ctx, name, credentials).await,
         }
     }
 

@@ -24,7 +24,7 @@ use super::sandbox::protocol::{Bind, Command, FILE, FOLDER, NOTHING, Request, Sp
 use super::settings::Names;
 use super::store::{LayerMeta, StoredImage, Workplace, boot_id};
 use super::trouble::Doing as _;
-use super::{changes, save};
+use super::{changes, rootless, save};
 use crate::context::NodeContext;
 use crate::failure::{Failure, Outcome};
 
@@ -78,6 +78,9 @@ impl Container {
         mut spec: Spec,
     ) -> Outcome<Self> {
         let Names { id, hosts, dns } = names;
+        if rootless::is_needed() {
+            return Err(Failure::new("just root, be it of a user namespace, can start a container"));
+        }
         let held = engine.store().hold()?;
         let place = engine.store().workplace()?;
         spec.merged = place.path().join("merged");
@@ -87,7 +90,7 @@ impl Container {
             volume.source = place.path().join(format!("volume-{number}"));
             fs::create_dir(&volume.source).doing(|| "making a folder for the container")?;
         }
-        spec.is_rootless = !rustix::process::geteuid().is_root();
+        spec.is_rootless = crate::embedded::rootless::is_inside();
         let upper = place.path().join("upper-0");
         let container = Self {
             engine,

@@ -63,12 +63,16 @@ fn copy_entry(source: &Path, target: &Path, links: &mut HashMap<(u64, u64), Path
 /// Gives a file another one's owner, mode, extended attributes and times.
 pub fn copy_attributes(source: &Path, target: &Path) -> io::Result<()> {
     let found = fs::symlink_metadata(source)?;
-    lchown(target, Some(found.uid()), Some(found.gid()))?;
+    allow_one_id(lchown(target, Some(found.uid()), Some(found.gid())))?;
     if !found.file_type().is_symlink() {
         fs::set_permissions(target, fs::Permissions::from_mode(found.mode() & 0o7777))?;
     }
     for (name, value) in attributes(source)? {
-        rustix::fs::lsetxattr(target, name.as_str(), &value, XattrFlags::empty())?;
+        match rustix::fs::lsetxattr(target, name.as_str(), &value, XattrFlags::empty()) {
+            // What this file system or this user cannot keep is left out.
+            Err(rustix::io::Errno::OPNOTSUPP | rustix::io::Errno::PERM) => {}
+            set => set?,
+        }
     }
     let time = |seconds: i64, nanoseconds: i64| Timespec { tv_sec: seconds, tv_nsec: nanoseconds };
     let times = Timestamps {
@@ -77,6 +81,14 @@ pub fn copy_attributes(source: &Path, target: &Path) -> io::Result<()> {
     };
     rustix::fs::utimensat(CWD, target, &times, AtFlags::SYMLINK_NOFOLLOW)?;
     Ok(())
+}
+
+/// Lets a change of owner fail where there is one user alone, to whom everything belongs.
+pub fn allow_one_id(changed: io::Result<()>) -> io::Result<()> {
+    match changed {
+        Err(error) if error.kind() == io::ErrorKind::InvalidInput && super::rootless::has_one_id() => Ok(()),
+        changed => changed,
+    }
 }
 
 /// Reads a file's extended attributes, those of an overlay left out, sorted by name.

@@ -10,9 +10,9 @@ use super::changes;
 use super::image::{ImageConfig, id_of};
 use super::reference::{Reference, full_name, short_name};
 use super::store::{Store, StoredImage, no_image};
-use super::{save, take_in};
+use super::{registry, save, take_in};
 use crate::context::NodeContext;
-use crate::docker::PullPolicy;
+use crate::docker::{ImageName, PullPolicy, stored_credentials};
 use crate::failure::{Failure, Outcome};
 
 /// The embedded engine, with its store opened.
@@ -47,7 +47,10 @@ impl Engine {
     /// Opens the engine's folder, and takes away what processes that have died have left there.
     pub fn open(root: PathBuf) -> Outcome<Self> {
         let store = Store::open(root)?;
-        store.sweep()?;
+        // Outside of the user namespace that made them, some things cannot be removed: a run does it, a plan does not.
+        if !super::rootless::is_needed() {
+            store.sweep()?;
+        }
         let latest = std::env::var("SOURCE_DATE_EPOCH").ok().filter(|text| !text.is_empty());
         let latest =
             match latest {
@@ -105,17 +108,9 @@ impl Engine {
         platform: Option<&str>,
         credentials: Option<DockerCredentials>,
     ) -> Outcome<Image> {
-        let _ = credentials;
         let reference = Reference::parse(name);
         if let Reference::Name(name) = &reference {
-            if pull != PullPolicy::Always
-                && let Some(image) = self.find(name)
-            {
-                return Ok(image);
-            }
-            return Err(no_image(name).help(
-                "the embedded engine cannot pull from registries yet: give a file, as in `docker-archive:image.tar`",
-            ));
+            return self.find_or_pull(ctx, name, pull, platform, credentials).await;
         }
         let alone = self.taking_in.lock().await;
         if !matches!(reference, Reference::Scratch) {
@@ -139,6 +134,79 @@ impl Engine {
         Ok(Image { id, image })
     }
 
+    async fn find_or_pull(
+        &self,
+        ctx: &NodeContext,
+        name: &str,
+        pull: PullPolicy,
+        platform: Option<&str>,
+        credentials: Option<DockerCredentials>,
+    ) -> Outcome<Image> {
+        let _alone = self.taking_in.lock().await;
+        if pull != PullPolicy::Always
+            && let Some(image) = self.find(name)
+        {
+            return Ok(image);
+        }
+        if name.starts_with("sha256:") {
+            return Err(no_image(name));
+        }
+        ctx.say(format!("Pulling image: {name}")).await;
+        let (store, full, platform) = (self.store.clone(), full_name(name), platform.map(str::to_owned));
+        let credentials = credentials.or_else(|| stored_credentials(ImageName::parse(name).registry()));
+        let id = self
+            .in_words(ctx, move |say, stop| registry::pull(&store, &full, platform.as_deref(), credentials, say, stop))
+            .await
+            .map_err(|failure| {
+                let help = "check the name and the registry, or give the image as a file: `docker-archive:image.tar`";
+                failure.context(format!("pulling image `{name}`")).help(help)
+            })?;
+        let image = self.store.image(&id).ok_or_else(|| no_image(&id))?;
+        Ok(Image { id, image })
+    }
+
+    /// Does something on a thread that says how it gets on, and stops when the node is told to.
+    async fn in_words<T: Send + 'static>(
+        &self,
+        ctx: &NodeContext,
+        work: impl FnOnce(&(dyn Fn(String) + Sync), &(dyn Fn() -> bool + Sync)) -> Outcome<T> + Send + 'static,
+    ) -> Outcome<T> {
+        let (sender, mut words) = tokio::sync::mpsc::unbounded_channel::<String>();
+        let cancel = ctx.cancel.clone();
+        let working = blocking(move || {
+            // Nobody listens any more once the node has ended.
+            let say = move |text: String| drop(sender.send(text));
+            work(&say, &|| cancel.is_cancelled())
+        });
+        let saying = async {
+            while let Some(text) = words.recv().await {
+                ctx.say(text).await;
+            }
+        };
+        let (done, ()) = tokio::join!(working, saying);
+        done
+    }
+
+    /// Sends an image to its registry.
+    pub async fn push(&self, ctx: &NodeContext, name: &str, credentials: Option<DockerCredentials>) -> Outcome<()> {
+        let found = self.find(name).ok_or_else(|| no_image(name))?;
+        let (store, full, latest) = (self.store.clone(), full_name(name), self.latest);
+        let credentials = credentials.or_else(|| stored_credentials(ImageName::parse(name).registry()));
+        let sending = move |say: &(dyn Fn(String) + Sync), stop: &(dyn Fn() -> bool + Sync)| {
+            registry::push(&store, &found.image, &full, latest, credentials, say, stop)
+        };
+        let digest = self.in_words(ctx, sending).await?;
+        ctx.say(format!("Digest: {digest}")).await;
+        Ok(())
+    }
+
+    /// Asks an image's registry for the digest of what it has under the image's name.
+    pub async fn registry_digest(&self, name: &str, credentials: Option<DockerCredentials>) -> Outcome<String> {
+        let full = full_name(name);
+        let credentials = credentials.or_else(|| stored_credentials(ImageName::parse(name).registry()));
+        blocking(move || registry::digest(&full, credentials)).await
+    }
+
     /// Tells which image a build would start from now, without taking anything in; none if that is not known.
     #[must_use]
     pub fn known(&self, name: &str, platform: Option<&str>) -> Option<Image> {
@@ -152,6 +220,12 @@ impl Engine {
         }?;
         let image = self.store.image(&id)?;
         Some(Image { id, image })
+    }
+
+    /// Tells whether a base image is one of a registry.
+    #[must_use]
+    pub fn is_of_registry(&self, name: &str) -> bool {
+        matches!(Reference::parse(name), Reference::Name(name) if !name.starts_with("sha256:"))
     }
 
     /// Returns the id of an image of the store.

@@ -11,6 +11,8 @@
 //! | `layer/` | layers as folders and as archives |
 //! | `process.rs` | the calls that have no safe form |
 //! | `reference.rs` | how images are named |
+//! | `registry/` | images from registries and to them |
+//! | `rootless.rs` | rpk as root of a user namespace |
 //! | `sandbox/` | processes with a file system of their own |
 //! | `save.rs` | images into archives |
 //! | `settings.rs` | `docker run`'s words in this engine's terms |
@@ -27,6 +29,8 @@ mod image;
 mod layer;
 mod process;
 mod reference;
+mod registry;
+pub mod rootless;
 pub mod sandbox;
 mod save;
 pub(crate) mod settings;

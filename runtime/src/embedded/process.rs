@@ -1,6 +1,7 @@
 //! The few calls that the compiler cannot vouch for: they have no safe form in any library.
 
 use std::io;
+use std::os::fd::{FromRawFd as _, OwnedFd};
 
 use rustix::process::Pid;
 use rustix::thread::UnshareFlags;
@@ -38,4 +39,13 @@ pub(super) fn filter_calls(program: BpfProgramRef<'_>) -> io::Result<()> {
     #[expect(unsafe_code, reason = "the kernel copies the program before the call returns and does not write to it")]
     let status = unsafe { libc::syscall(libc::SYS_seccomp, libc::SECCOMP_SET_MODE_FILTER, 0, &raw const filter) };
     if status == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
+}
+
+/// Takes over a descriptor that the program was started with, by its number.
+///
+/// For the first lines of a program alone, before it has opened anything: then the number is nobody else's.
+pub(super) fn handed_down(number: i32) -> OwnedFd {
+    #[expect(unsafe_code, reason = "the program has opened nothing yet, so nobody else owns the number")]
+    let descriptor = unsafe { OwnedFd::from_raw_fd(number) };
+    descriptor
 }

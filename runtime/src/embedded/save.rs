@@ -76,6 +76,11 @@ impl<W: Write> Hashed<W> {
         Self { out, hash: Sha256::new(), length: 0 }
     }
 
+    /// Ends; returns what was written to, and the digest.
+    pub fn into_parts(self) -> (W, String) {
+        (self.out, format!("sha256:{}", hex(&self.hash.finalize())))
+    }
+
     /// Ends; returns the digest.
     pub fn digest(self) -> String {
         format!("sha256:{}", hex(&self.hash.finalize()))

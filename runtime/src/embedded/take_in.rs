@@ -56,7 +56,7 @@ pub fn image(
 }
 
 /// Returns the name of a layer's folder.
-fn layer_id(diff_id: &str) -> Outcome<String> {
+pub fn layer_id(diff_id: &str) -> Outcome<String> {
     let digest = diff_id.strip_prefix("sha256:").unwrap_or_default();
     if digest.len() == 64 && digest.bytes().all(|byte| byte.is_ascii_hexdigit()) {
         return Ok(digest.to_ascii_lowercase());
@@ -75,7 +75,7 @@ fn layer(store: &Store, incoming: Incoming, below: &[String], expected: Option<&
         aside: &place.path().join("aside"),
         parts: &place.path().join("parts.gz"),
         below: &below,
-        is_rootless: !rustix::process::geteuid().is_root(),
+        is_rootless: crate::embedded::rootless::is_inside(),
     };
     let (check, bytes) = Checked::new(incoming);
     let unpacked = unpack(decompressed(bytes)?, &target)?;
@@ -293,6 +293,9 @@ pub struct OciDocument {
 pub struct Descriptor {
     /// Its digest.
     pub digest: String,
+    /// Its length; zero if it is not told.
+    #[serde(default)]
+    pub size: u64,
     /// For which machines.
     pub platform: Option<Platform>,
     /// Remarks.

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use futures::FutureExt as _;
 use futures::future::BoxFuture;
-use rpk_planner::key::Input;
+use rpk_planner::key::{Input, InputValue};
 
 use super::options::Config;
 use super::run;
@@ -69,8 +69,25 @@ pub(super) async fn find_source(ctx: &NodeContext, engine: &Engine, config: &Con
     Ok(source_image(engine, &image))
 }
 
+/// Tells by its content which image a build would start from now.
+pub(super) async fn content(engine: &Engine, config: &Config) -> Outcome<InputValue> {
+    let known = engine.known(&config.image, config.platform.as_deref());
+    // What comes from a file is looked at each time anyway.
+    if config.pull == Some(true) && engine.is_of_registry(&config.image) {
+        let digest = engine.registry_digest(&config.image, config.credentials()).await?;
+        let has_it = |found: &Image| found.image.digests.iter().any(|known| known.ends_with(&format!("@{digest}")));
+        if !known.as_ref().is_some_and(has_it) {
+            return Ok(InputValue::Content { digest, size_bytes: None });
+        }
+    }
+    Ok(match known {
+        Some(found) => source_image(engine, &found).content(),
+        None => InputValue::Text("not pulled yet".to_owned()),
+    })
+}
+
 /// Tells what the builder needs to know of an image.
-pub(super) fn source_image(engine: &Engine, found: &Image) -> SourceImage {
+fn source_image(engine: &Engine, found: &Image) -> SourceImage {
     let config = &found.image.config.config;
     SourceImage {
         id: found.id.clone(),

@@ -80,11 +80,7 @@ impl Builder for DockerBuilder {
                 Engine::Docker(engine) => Ok(inputs(self.config.image_content(engine).await?, false)),
                 #[cfg(target_os = "linux")]
                 Engine::Embedded(engine) => {
-                    let known = engine.known(&self.config.image, self.config.platform.as_deref());
-                    let content = match known.filter(|_| self.config.pull != Some(true)) {
-                        Some(found) => embedded::source_image(engine, &found).content(),
-                        None => InputValue::Text("not pulled yet".to_owned()),
-                    };
+                    let content = embedded::content(engine, &self.config).await?;
                     Ok(inputs(content, true))
                 }
             }

@@ -19,7 +19,7 @@ use tar::EntryType;
 
 use super::parts::Recorder;
 use super::{OPAQUE, WHITEOUT, opaque_attribute};
-use crate::embedded::copy::is_overlays;
+use crate::embedded::copy::{allow_one_id, is_overlays};
 use crate::embedded::store::hex;
 use crate::embedded::trouble::Doing as _;
 use crate::failure::{Failure, Outcome};
@@ -446,13 +446,8 @@ fn attributes<R: Read>(entry: &mut tar::Entry<'_, R>) -> Outcome<Attributes> {
 
 fn set_attributes(place: &Path, attributes: &Attributes, is_link: bool) -> io::Result<()> {
     let (user, group) = (Uid::from_raw(attributes.user), Gid::from_raw(attributes.group));
-    rustix::fs::chownat(
-        CWD,
-        place,
-        Some(user),
-        Some(group),
-        if is_link { AtFlags::SYMLINK_NOFOLLOW } else { AtFlags::empty() },
-    )?;
+    let flags = if is_link { AtFlags::SYMLINK_NOFOLLOW } else { AtFlags::empty() };
+    allow_one_id(rustix::fs::chownat(CWD, place, Some(user), Some(group), flags).map_err(io::Error::from))?;
     if !is_link {
         rustix::fs::chmodat(CWD, place, Mode::from_raw_mode(attributes.mode), AtFlags::empty())?;
     }
