@@ -41,6 +41,15 @@ pub(super) fn filter_calls(program: BpfProgramRef<'_>) -> io::Result<()> {
     if status == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
 }
 
+/// Closes every descriptor but the standard ones.
+///
+/// For the first lines of a program alone: what is open then was handed down by others, and is none of its business.
+pub(super) fn close_all() -> io::Result<()> {
+    #[expect(unsafe_code, reason = "the program has opened nothing yet, so nobody owns what is closed")]
+    let status = unsafe { libc::syscall(libc::SYS_close_range, 3u32, u32::MAX, 0u32) };
+    if status == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
+}
+
 /// Takes over a descriptor that the program was started with, by its number.
 ///
 /// For the first lines of a program alone, before it has opened anything: then the number is nobody else's.

@@ -29,6 +29,8 @@ pub fn main() -> u8 {
 }
 
 fn serve() -> Outcome<()> {
+    // Whoever started rpk may have left files open, which no command of a sandbox is to have.
+    process::close_all().doing(|| "closing what was handed down")?;
     let socket = rustix::io::dup(rustix::stdio::stdin()).doing(|| "taking the socket")?;
     rustix::io::fcntl_setfd(&socket, rustix::io::FdFlags::CLOEXEC).doing(|| "taking the socket")?;
     let null = std::fs::File::open("/dev/null").doing(|| "opening /dev/null")?;
