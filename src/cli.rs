@@ -116,6 +116,9 @@ pub struct TemplateArguments {
     /// How to read a template whose name does not say it
     #[arg(long, value_enum, value_name = "TYPE")]
     pub config_type: Option<ConfigType>,
+    /// Which container engine to use [default: what RPK_ENGINE says, else auto]
+    #[arg(long, value_enum, value_name = "ENGINE")]
+    pub engine: Option<Engine>,
     /// Accepted for Packer's sake: values are always worked out in the order in which they need each other
     #[arg(long, hide = true, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_value = "false", default_missing_value = "true", action = ArgAction::Set, value_parser = boolean)]
     pub use_sequential_evaluation: bool,
@@ -492,6 +495,27 @@ pub enum ConfigType {
     Json,
     /// HCL2
     Hcl2,
+}
+
+/// Container engines.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Engine {
+    /// One that answers; else the one within rpk
+    Auto,
+    /// One that answers at DOCKER_HOST, the Docker context or the default socket
+    Docker,
+    /// The one within rpk
+    Embedded,
+}
+
+impl From<Engine> for rpk_runtime::engine::EngineChoice {
+    fn from(engine: Engine) -> Self {
+        match engine {
+            Engine::Auto => Self::Auto,
+            Engine::Docker => Self::Docker,
+            Engine::Embedded => Self::Embedded,
+        }
+    }
 }
 
 /// Forms of output.

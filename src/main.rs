@@ -20,6 +20,11 @@ use std::process::ExitCode;
 const STACK_BYTES: usize = 1 << 30;
 
 fn main() -> ExitCode {
+    // A sandbox's processes are this program too, and have one thread: nothing may come before this.
+    #[cfg(target_os = "linux")]
+    if let Some(ended) = embedded_entry() {
+        return ended;
+    }
     let run = || -> ExitCode {
         match arguments::parse(std::env::args_os().collect()) {
             Ok(cli) => commands::run(cli).into(),
@@ -31,4 +36,16 @@ fn main() -> ExitCode {
         Ok(thread) => thread.join().unwrap_or(ExitCode::from(101)),
         Err(_) => run(),
     }
+}
+
+/// Serves the embedded engine, if that is what this process was started for.
+#[cfg(target_os = "linux")]
+fn embedded_entry() -> Option<ExitCode> {
+    use rpk_runtime::embedded::{rootless, sandbox};
+    let word = std::env::args_os().nth(1)?;
+    if word == sandbox::ENTRY {
+        return Some(sandbox::main().into());
+    }
+    let rest: Vec<_> = std::env::args_os().skip(2).collect();
+    (word == rootless::ENTRY).then(|| rootless::main(&rest).into())
 }

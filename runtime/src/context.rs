@@ -12,7 +12,7 @@ use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use crate::artifact::Artifact;
-use crate::docker::{Engine, LazyEngine};
+use crate::engine::{Engine, LazyEngine};
 use crate::event::{Event, Stream};
 use crate::failure::{Failure, Outcome};
 use crate::journal::Journal;

@@ -10,7 +10,7 @@ use rpk_planner::plan::{Action, Plan, Reason};
 use tokio::time::Instant;
 
 use crate::artifact::Artifact;
-use crate::budget::{Budget, Use};
+use crate::budget::{Budget, SnapshotPolicy, Use};
 use crate::builder::Machine;
 use crate::cache::{Ledger, Made};
 use crate::context::NodeContext;
@@ -44,8 +44,12 @@ pub(crate) async fn keep_provision(
     let pays = {
         let mut budget = budget.lock().unwrap_or_else(PoisonError::into_inner);
         budget.earn(took);
-        budget.allows(purpose, ledger.snapshots)
+        let is_free = machine.keeps_at_no_cost() && ledger.snapshots != SnapshotPolicy::Never;
+        is_free || budget.allows(purpose, ledger.snapshots)
     };
+    if let Err(failure) = machine.settle(ctx).await {
+        ctx.complain(format!("the provisioner's changes are not set apart from the next one's: {failure}")).await;
+    }
     let key = ledger.key(&node.id).filter(|_| pays && !ctx.cancel.is_cancelled());
     let mut snapshot = None;
     if let Some(key) = key {

@@ -19,6 +19,9 @@ mod compression;
 pub mod context;
 pub mod data_source;
 pub mod docker;
+#[cfg(target_os = "linux")]
+pub mod embedded;
+pub mod engine;
 pub mod event;
 pub mod executor;
 pub mod failure;

@@ -11,7 +11,8 @@ use bollard::query_parameters::EventsOptionsBuilder;
 use futures::TryStreamExt as _;
 
 use crate::cache::{Cache, StoredResult};
-use crate::docker::{Engine, LazyEngine, remove_unless_used};
+use crate::docker::Engine;
+use crate::engine::LazyEngine;
 use crate::failure::Outcome;
 use crate::journal::{self, DeadRun, Open};
 
@@ -84,7 +85,8 @@ async fn clean_up_after(
     if open.is_empty() && open.images.is_empty() {
         return Ok(true);
     }
-    let engine = engine.get().await?;
+    // The embedded engine cleans up by itself: what a journal tells of is Docker's, whichever engine is chosen now.
+    let engine = &engine.docker().await?;
     let may_come = |at: u64| at + MAY_STILL_COME_SECONDS > journal::now();
     let mut is_settled = true;
     for (name, id, at) in &open.containers {
@@ -102,7 +104,7 @@ async fn clean_up_after(
     if !open.images.is_empty() {
         let known: HashSet<String> = results().filter_map(|result| result.snapshot).map(|kept| kept.name).collect();
         for name in open.images.iter().filter(|name| !known.contains(*name)) {
-            if remove_unless_used(engine, name).await? {
+            if engine.remove_unless_used(name).await? {
                 said.push(format!("image {name}"));
             }
         }
@@ -113,7 +115,7 @@ async fn clean_up_after(
     let known: HashSet<String> = results().filter_map(|result| result.identity).collect();
     for (container, at) in &open.commits {
         match image_made_of(engine, container, *at).await? {
-            Some(id) if !known.contains(&id) && remove_unless_used(engine, &id).await? => {
+            Some(id) if !known.contains(&id) && engine.remove_unless_used(&id).await? => {
                 said.push(format!("image {id}"));
             }
             Some(_) => {}
@@ -126,7 +128,7 @@ async fn clean_up_after(
         let is_its = image.is_some_and(|image| {
             is_since(image.created.as_deref(), *at) && !image.id.is_some_and(|id| known.contains(&id))
         });
-        if is_its && remove_unless_used(engine, name).await? {
+        if is_its && engine.remove_unless_used(name).await? {
             said.push(format!("image {name}"));
         }
     }

@@ -7,7 +7,7 @@ use rpk_planner::plan::Plan;
 use rpk_runtime::cache::Ledger;
 use rpk_runtime::cancel::{CancelReason, Cancellation};
 use rpk_runtime::context::{OnError, Services};
-use rpk_runtime::docker::LazyEngine;
+use rpk_runtime::engine::LazyEngine;
 use rpk_runtime::event::{Event, NodeStatus, RunReport, RunStatus};
 use rpk_runtime::executor::{Options, apply};
 use rpk_runtime::journal::Journal;

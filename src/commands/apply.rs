@@ -45,13 +45,22 @@ pub fn run(arguments: &ApplyArguments) -> Exit {
     read.warn_of_undeclared(arguments.warn_on_undeclared_var);
     read.ask_data_sources();
     let graph = read.lower(&template, &registry, now);
+    match graph.as_ref().map(|graph| decide::run_inside(graph, template.engine.map(Into::into))) {
+        Some(Ok(Some(0))) => return Exit::Success,
+        Some(Ok(Some(_))) => return Exit::Failure,
+        Some(Err(failure)) => {
+            screen.failure(&failure);
+            return Exit::Failure;
+        }
+        Some(Ok(None)) | None => {}
+    }
     read.report_unasked(true);
     screen.note(read.note.as_deref());
     screen.diagnostics(&read.sources, &read.diagnostics);
     let Some(graph) = graph.filter(|_| !read.diagnostics.has_errors()) else {
         return Exit::Failure;
     };
-    let ended = Grounds::new(registry, false).and_then(|mut grounds| {
+    let ended = Grounds::new(registry, false, template.engine.map(Into::into)).and_then(|mut grounds| {
         let runtime = decide::threads()?;
         let status = runtime.block_on(apply(arguments, graph, &read.name, saved.as_ref(), &mut grounds, &screen));
         // A question that nobody answers must not keep the program from ending.

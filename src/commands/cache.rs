@@ -4,12 +4,11 @@ use std::time::{Duration, SystemTime};
 
 use rpk_planner::value::duration;
 use rpk_runtime::cache::{Cache, Entry, Limits, check, entries, parse_size, prune};
-use rpk_runtime::docker::LazyEngine;
 use rpk_runtime::failure::{Failure, Outcome};
 use serde_json::{Value as Json, json};
 
 use crate::cli::{CacheAction, CacheArguments, Format};
-use crate::decide::threads;
+use crate::decide::{engine_of, threads};
 use crate::exit::Exit;
 use crate::report::{Screen, write_out};
 
@@ -99,7 +98,7 @@ fn show(arguments: &CacheArguments, cache: &Cache) -> Outcome<Exit> {
 }
 
 fn verify(cache: &Cache) -> Outcome<Exit> {
-    let faults = threads()?.block_on(check(cache, &LazyEngine::default()))?;
+    let faults = threads()?.block_on(check(cache, &engine_of(cache, None)?))?;
     for fault in &faults {
         let (key, node) = (fault.entry.key.to_string(), &fault.entry.result.node);
         write_out(&format!("{}  {node}  {}\n", &key[..12], fault.words));
@@ -131,7 +130,7 @@ fn clear(arguments: &CacheArguments, cache: &Cache) -> Outcome<Exit> {
             .help("give some of -older-than=30d, -max-size=5G, -damaged and -all"));
     }
     let limits = Limits { unused_for, bytes, damaged: arguments.damaged, all: arguments.all };
-    let gone = threads()?.block_on(prune(cache, &LazyEngine::default(), limits))?;
+    let gone = threads()?.block_on(prune(cache, &engine_of(cache, None)?, limits))?;
     let freed: u64 = gone.iter().map(Entry::owned_bytes).sum();
     write_out(&format!("{} entries removed, {} freed\n", gone.len(), size_text(freed)));
     Ok(Exit::Success)

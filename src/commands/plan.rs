@@ -146,7 +146,7 @@ pub fn prepare(request: Request<'_>) -> Option<Planned> {
         targets.iter().map(|name| find(&graph, name, &screen)).collect::<Option<Vec<NodeId>>>()?
     };
     let options = Options { template: read.name.clone(), targets, ..Options::default() };
-    let decided = Grounds::new(registry, is_offline).and_then(|mut grounds| {
+    let decided = Grounds::new(registry, is_offline, template.engine.map(Into::into)).and_then(|mut grounds| {
         if let Some(other) = beside {
             // A secret that is not written down yet would be another one each time.
             grounds.cache = other.cache.clone();

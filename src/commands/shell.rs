@@ -31,8 +31,18 @@ pub fn run(arguments: &ShellArguments) -> Exit {
     let registry = plugins::registry(&mut read, &arguments.template, plugins::Conduct::default());
     read.ask_data_sources();
     let graph = read.lower(&arguments.template, &registry, report::now_nanoseconds());
-    read.report_unasked(true);
     let screen = Screen::new(&arguments.output);
+    let engine = arguments.template.engine.map(Into::into);
+    match graph.as_ref().map(|graph| crate::decide::run_inside(graph, engine)) {
+        Some(Ok(Some(0))) => return Exit::Success,
+        Some(Ok(Some(_))) => return Exit::Failure,
+        Some(Err(failure)) => {
+            screen.failure(&failure);
+            return Exit::Failure;
+        }
+        Some(Ok(None)) | None => {}
+    }
+    read.report_unasked(true);
     screen.diagnostics(&read.sources, &read.diagnostics);
     let Some(graph) = graph.filter(|_| !read.diagnostics.has_errors()) else {
         return Exit::Failure;
@@ -40,7 +50,7 @@ pub fn run(arguments: &ShellArguments) -> Exit {
     let Some(node) = find(&graph, &arguments.node, &screen) else {
         return Exit::Failure;
     };
-    let ended = Grounds::new(registry, false).and_then(|mut grounds| {
+    let ended = Grounds::new(registry, false, engine).and_then(|mut grounds| {
         let runtime = threads()?;
         let ended = runtime.block_on(async {
             prepare(&mut grounds, &screen).await?;

@@ -22,7 +22,7 @@ use serde::{Deserialize, Serialize};
 use crate::artifact::Artifact;
 use crate::communicator::Communicator;
 use crate::context::NodeContext;
-use crate::docker::LazyEngine;
+use crate::engine::LazyEngine;
 use crate::failure::{Failure, Outcome};
 
 /// The builders that rpk has.
@@ -106,6 +106,17 @@ pub trait Machine: Send + Sync {
     /// Tells what it was started from, in the form of [`Builder::source`].
     fn source(&self) -> Vec<Input> {
         Vec::new()
+    }
+
+    /// Takes note that a provisioner has ended: what it has left running may end with it.
+    fn settle<'a>(&'a self, ctx: &'a NodeContext) -> BoxFuture<'a, Outcome<()>> {
+        let _ = ctx;
+        ready(Ok(())).boxed()
+    }
+
+    /// Tells whether keeping its state costs next to nothing, so that nobody has to think about whether it pays.
+    fn keeps_at_no_cost(&self) -> bool {
+        false
     }
 
     /// Keeps its state under a name, so that another machine can start from it; none if that would not be the same

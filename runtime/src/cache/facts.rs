@@ -8,7 +8,7 @@ use rpk_planner::graph::{Graph, Node, NodeId, NodeKind};
 use rpk_planner::key::{Input, NodeFacts};
 
 use super::FileDigests;
-use crate::docker::LazyEngine;
+use crate::engine::LazyEngine;
 use crate::registry::Registry;
 
 /// Looks at everything that the selected nodes read. What cannot be found out stays unknown.

@@ -11,7 +11,7 @@ use rpk_planner::key::CacheKey;
 use rpk_planner::plan::StoredState;
 
 use super::{Cache, FileDigests, STATE_REPOSITORY, StoredResult, copies};
-use crate::docker::{LazyEngine, image_names, remove_unless_used};
+use crate::engine::LazyEngine;
 use crate::failure::{Failure, Outcome};
 
 /// How many bytes the states of machines may take if nobody says otherwise.
@@ -98,7 +98,7 @@ pub async fn check(cache: &Cache, engine: &LazyEngine) -> Outcome<Vec<Fault>> {
         images.extend(entry.result.snapshot.iter().map(|snapshot| &snapshot.id));
         let mut gone = None;
         for image in images {
-            if engine.get().await?.local_image(image).await?.is_none() {
+            if !engine.has_image(image).await? {
                 gone = Some(format!("image {image} is gone"));
             }
         }
@@ -184,14 +184,14 @@ pub fn parse_size(text: &str) -> Option<u64> {
 
 /// Removes states of machines that no entry tells of: their entry could not be written, or was removed by hand.
 async fn remove_unknown_states(cache: &Cache, engine: &LazyEngine) -> Outcome<()> {
-    let Ok(engine) = engine.get().await else { return Ok(()) };
     let entries = entries(cache);
     let known: HashSet<&str> =
         entries.iter().filter_map(|entry| Some(entry.result.snapshot.as_ref()?.name.as_str())).collect();
     let prefix = cache.state_prefix();
-    for name in image_names(engine, STATE_REPOSITORY).await? {
-        if name.starts_with(&prefix) && !known.contains(name.as_str()) {
-            remove_unless_used(engine, &name).await?;
+    for name in engine.states(STATE_REPOSITORY).await {
+        let plain = name.rsplit_once(STATE_REPOSITORY).map_or("", |(_, tag)| tag);
+        if format!("{STATE_REPOSITORY}{plain}").starts_with(&prefix) && !known.contains(name.as_str()) {
+            engine.remove_state(&name).await?;
         }
     }
     Ok(())
@@ -207,7 +207,7 @@ async fn remove(cache: &Cache, engine: &LazyEngine, entry: &Entry) -> Outcome<()
         _ => {}
     }
     if let Some(name) = state {
-        remove_unless_used(engine.get().await?, name).await?;
+        engine.remove_state(name).await?;
     }
     Ok(())
 }
@@ -248,7 +248,7 @@ mod tests {
             StoredResult::touch(&cache, &key, used).expect("is ours");
         }
         let keys = |entries: &[Entry]| entries.iter().map(|entry| entry.key.as_bytes()[0]).collect::<Vec<_>>();
-        let engine = LazyEngine::offline();
+        let engine = LazyEngine::default().offline();
         assert_eq!(keys(&prune(&cache, &engine, Limits::default()).await.expect("nothing to do")), [0u8; 0]);
         let limits = Limits { bytes: Some(25), ..Limits::default() };
         assert_eq!(keys(&prune(&cache, &engine, limits).await.expect("can be removed")), [2, 3]);

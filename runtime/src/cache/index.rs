@@ -10,7 +10,7 @@ use rpk_planner::plan::{CacheIndex, LastRun, Stored, StoredState, keys};
 
 use super::{Cache, FileDigests, LastRuns, StoredResult};
 use crate::builder::Snapshot;
-use crate::docker::LazyEngine;
+use crate::engine::LazyEngine;
 use crate::registry::Registry;
 
 /// How many results are looked at at a time.

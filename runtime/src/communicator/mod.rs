@@ -2,14 +2,19 @@
 //!
 //! | file | reaches |
 //! | --- | --- |
+//! | `container.rs` | what the next two have in common |
 //! | `docker.rs` | a container, through its engine |
+//! | `embedded.rs` | a container of the engine within rpk |
 //! | `ssh.rs` | a machine, through its SSH server |
 //! | `none.rs` | nothing: for builders without a machine to talk to |
 //! | `options.rs` | the options that builders take for all of them |
 //! | `patience.rs` | trying again while a machine is out of reach |
 //! | `progress.rs` | word from long transfers |
 
+mod container;
 pub mod docker;
+#[cfg(target_os = "linux")]
+pub mod embedded;
 pub mod none;
 pub mod options;
 pub(crate) mod patience;

@@ -35,33 +35,6 @@ pub struct Engine {
     images: Arc<DashMap<ImageRequest, Arc<OnceCell<ImageInspect>>>>,
 }
 
-/// The container engine, connected at its first use and shared from then on.
-#[derive(Clone, Debug, Default)]
-pub struct LazyEngine {
-    cell: Arc<OnceCell<Engine>>,
-    is_offline: bool,
-}
-
-impl LazyEngine {
-    /// Makes one that is never connected: for plans that may ask nobody.
-    #[must_use]
-    pub fn offline() -> Self {
-        Self { is_offline: true, ..Self::default() }
-    }
-
-    /// Returns the engine, connecting if nobody has done so yet.
-    ///
-    /// # Errors
-    ///
-    /// Fails if no engine answers; the failure says how to start one.
-    pub async fn get(&self) -> Outcome<&Engine> {
-        if self.is_offline {
-            return Err(Failure::new("nobody is asked, as `-offline` says"));
-        }
-        self.cell.get_or_try_init(Engine::connect).await
-    }
-}
-
 /// A name, when to pull it, and its platform.
 type ImageRequest = (String, PullPolicy, Option<String>);
 
@@ -299,6 +272,12 @@ pub fn describe_endpoint() -> String {
         Ok(endpoint) => format!("docker at {}", endpoint.host),
         Err(_) => "docker".to_owned(),
     }
+}
+
+/// Returns the socket file at which the engine is looked for; none if it is reached in another way.
+#[must_use]
+pub(crate) fn endpoint_socket() -> Option<PathBuf> {
+    Some(PathBuf::from(Endpoint::find().ok()?.host.strip_prefix("unix://")?))
 }
 
 /// Turns the client's error into a failure with the engine's own words.

@@ -28,7 +28,7 @@ use crate::builder::{Builder, Machine};
 use crate::communicator::Communicator;
 use crate::communicator::none::NoCommunicator;
 use crate::context::NodeContext;
-use crate::docker::LazyEngine;
+use crate::engine::LazyEngine;
 use crate::failure::{Failure, FailureKind, Outcome};
 
 /// What a plugin is told when the machine is not to be captured; it says so again.
@@ -260,7 +260,7 @@ impl Builder for PluginBuilder {
 /// Tells what an artifact is beside its files; fails if there is no way to see later whether it is still there.
 pub(super) async fn identity(settings: &Settings, engine: &LazyEngine, artifact: &Artifact) -> Outcome<Option<String>> {
     if artifact.builder_id.contains("docker") && artifact.files.is_empty() {
-        return crate::docker::identity(engine, artifact).await;
+        return crate::engine::identity(engine, artifact).await;
     }
     if !artifact.files.is_empty() || artifact.id.is_empty() || ui::is_opted_in(settings) {
         return Ok(None);

@@ -212,7 +212,7 @@ impl PluginCommunicator {
     }
 
     async fn script(&self, ctx: &NodeContext, script: RemoteScript<'_>, accepted: &[i64]) -> Outcome<i64> {
-        let RemoteScript { path, content, command, is_kept } = script;
+        let RemoteScript { path, content, command, is_kept, patience: _ } = script;
         self.upload(FileSource::Bytes(content), path)
             .await
             .map_err(|failure| failure.context(format!("uploading {path}")))?;

@@ -9,6 +9,7 @@ use bollard::query_parameters::ListContainersOptionsBuilder;
 
 use crate::context::NodeContext;
 use crate::docker::explain;
+use crate::engine::Engine;
 use crate::failure::Outcome;
 
 /// Finds the folder in the words by which the `docker` builder tells how it starts its container.
@@ -24,7 +25,8 @@ pub(super) fn shared_folder(text: &str) -> Option<&str> {
 
 /// Removes the containers that share a folder, and the folder if it is empty.
 pub(super) async fn remove_containers(ctx: &NodeContext, folder: &str) -> Outcome<()> {
-    let engine = ctx.services.engine().await?;
+    // The plugin has reached Docker's engine by its own means; rpk can tidy up only where it uses the same.
+    let Engine::Docker(engine) = ctx.services.engine().await? else { return Ok(()) };
     let filters = HashMap::from([("volume", vec![folder])]);
     let options = ListContainersOptionsBuilder::default().all(true).filters(&filters).build();
     let listed = engine.client().list_containers(Some(options)).await.map_err(|error| explain(&error))?;

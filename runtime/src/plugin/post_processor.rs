@@ -14,7 +14,7 @@ use super::remote_artifact::{Given, RemoteArtifact};
 use super::rpc::serve;
 use crate::artifact::Artifact;
 use crate::context::NodeContext;
-use crate::docker::LazyEngine;
+use crate::engine::LazyEngine;
 use crate::failure::{Failure, Outcome};
 use crate::post_processor::PostProcessor;
 

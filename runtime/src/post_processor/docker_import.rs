@@ -1,21 +1,16 @@
 //! `docker-import`: makes an image of an exported file system.
 
-use std::path::Path;
-
-use bollard::body_try_stream;
-use bollard::query_parameters::CreateImageOptionsBuilder;
+use futures::FutureExt as _;
 use futures::future::BoxFuture;
-use futures::{FutureExt as _, StreamExt as _};
 use rpk_planner::catalog::{
     ArtifactFlow, ArtifactKind, ComponentKind, ComponentSpec, Recipe, Settings, string, string_list,
 };
 use serde::Deserialize;
-use tokio_util::io::ReaderStream;
 
 use super::{PostProcessor, PostProcessorType};
 use crate::artifact::Artifact;
 use crate::context::NodeContext;
-use crate::docker::{EXPORT_BUILDER_ID, IMAGE_BUILDER_ID, explain, remove_image};
+use crate::docker::{EXPORT_BUILDER_ID, IMAGE_BUILDER_ID};
 use crate::failure::{Failure, Outcome};
 use crate::journal::{self, Entry};
 
@@ -79,7 +74,11 @@ impl PostProcessor for Config {
             let name = self.name();
             ctx.say(format!("Importing image from {}", file.display())).await;
             ctx.say(format!("Repository: {name}")).await;
-            let id = self.import(ctx, file).await?;
+            let engine = ctx.services.engine().await?;
+            if !self.repository.is_empty() && engine.as_docker().is_some() {
+                ctx.services.journal.write(&Entry::Import { name: name.clone(), at: journal::now() });
+            }
+            let id = engine.import(ctx, file, &name, &self.changes, self.platform.as_deref()).await?;
             ctx.say(format!("Imported ID: {id}")).await;
             Ok(Artifact {
                 builder_id: IMAGE_BUILDER_ID.to_owned(),
@@ -97,43 +96,6 @@ impl PostProcessor for Config {
     }
 
     fn discard<'a>(&'a self, ctx: &'a NodeContext, artifact: &'a Artifact) -> BoxFuture<'a, Outcome<()>> {
-        remove_image(ctx, &artifact.id).boxed()
-    }
-}
-
-impl Config {
-    async fn import(&self, ctx: &NodeContext, path: &Path) -> Outcome<String> {
-        let engine = ctx.services.engine().await?;
-        let file = tokio::fs::File::open(path)
-            .await
-            .map_err(|error| Failure::new(error.to_string()).context(format!("reading {}", path.display())))?;
-        // The name as a whole, as Docker's client sends it: Podman does not read the tag where it stands alone.
-        let mut options = CreateImageOptionsBuilder::default().from_src("-").repo(&self.name());
-        if !self.changes.is_empty() {
-            options = options.changes(self.changes.clone());
-        }
-        if let Some(platform) = &self.platform {
-            options = options.platform(platform);
-        }
-        if !self.repository.is_empty() {
-            ctx.services.journal.write(&Entry::Import { name: self.name(), at: journal::now() });
-        }
-        let body = body_try_stream(ReaderStream::with_capacity(file, 256 * 1024));
-        let mut progress = engine.client().create_image(Some(options.build()), Some(body), None);
-        let mut id = String::new();
-        loop {
-            let message = tokio::select! {
-                message = progress.next() => message,
-                () = ctx.cancel.cancelled() => return Err(Failure::cancelled()),
-            };
-            match message {
-                None => return Ok(id),
-                // The last status is the image's id.
-                Some(Ok(info)) => id = info.status.unwrap_or(id),
-                Some(Err(error)) => {
-                    return Err(explain(&error).context(format!("importing {}", path.display())));
-                }
-            }
-        }
+        async move { ctx.services.engine().await?.remove_image(&artifact.id).await }.boxed()
     }
 }

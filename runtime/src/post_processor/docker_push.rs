@@ -1,11 +1,8 @@
 //! `docker-push`: sends an image to its registry.
 
-use std::collections::HashSet;
-
 use bollard::auth::DockerCredentials;
-use bollard::query_parameters::PushImageOptionsBuilder;
+use futures::FutureExt as _;
 use futures::future::BoxFuture;
-use futures::{FutureExt as _, StreamExt as _};
 use rpk_planner::catalog::{
     ArtifactFlow, ArtifactKind, ComponentKind, ComponentSpec, Recipe, Settings, boolean, string,
 };
@@ -14,8 +11,8 @@ use serde::Deserialize;
 use super::{PostProcessor, PostProcessorType};
 use crate::artifact::Artifact;
 use crate::context::NodeContext;
-use crate::docker::{IMAGE_BUILDER_ID, ImageName, explain, stored_credentials};
-use crate::failure::{Failure, Outcome};
+use crate::docker::IMAGE_BUILDER_ID;
+use crate::failure::Outcome;
 
 /// The `docker-push` post-processor type.
 pub struct DockerPush;
@@ -73,45 +70,17 @@ impl PostProcessor for Config {
 impl Config {
     async fn push(&self, ctx: &NodeContext, name: &str) -> Outcome<()> {
         let engine = ctx.services.engine().await?;
-        let image = ImageName::parse(name);
-        let credentials = if self.login {
-            Some(DockerCredentials {
-                username: self.login_username.clone(),
-                password: self.login_password.clone(),
-                serveraddress: self.login_server.clone(),
-                ..DockerCredentials::default()
-            })
-        } else {
-            stored_credentials(image.registry())
-        };
+        let credentials = self.login.then(|| DockerCredentials {
+            username: self.login_username.clone(),
+            password: self.login_password.clone(),
+            serveraddress: self.login_server.clone(),
+            ..DockerCredentials::default()
+        });
         ctx.say(format!("Pushing: {name}")).await;
-        let options = PushImageOptionsBuilder::default().tag(&image.reference).build();
-        let mut progress = engine.client().push_image(&image.repository, Some(options), credentials);
-        let mut shown = HashSet::new();
-        loop {
-            let message = tokio::select! {
-                message = progress.next() => message,
-                () = ctx.cancel.cancelled() => return Err(Failure::cancelled()),
-            };
-            let failed = |failure: Failure| {
-                failure
-                    .context(format!("pushing {name}"))
-                    .help("check the name, the registry and the login (`login`, or `docker login`)")
-            };
-            match message {
-                None => return Ok(()),
-                Some(Ok(info)) => {
-                    if let Some(detail) = info.error_detail.and_then(|detail| detail.message) {
-                        return Err(failed(Failure::new(detail)));
-                    }
-                    // The client keeps no layer ids; a status that is repeated for each layer is said once.
-                    let status = info.status.unwrap_or_default();
-                    if !status.is_empty() && shown.insert(status.clone()) {
-                        ctx.say(status).await;
-                    }
-                }
-                Some(Err(error)) => return Err(failed(explain(&error))),
-            }
-        }
+        engine.push(ctx, name, credentials).await.map_err(|failure| {
+            failure
+                .context(format!("pushing {name}"))
+                .help("check the name, the registry and the login (`login`, or `docker login`)")
+        })
     }
 }

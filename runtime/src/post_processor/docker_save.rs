@@ -2,15 +2,14 @@
 
 use std::path::PathBuf;
 
+use futures::FutureExt as _;
 use futures::future::BoxFuture;
-use futures::{FutureExt as _, StreamExt as _, TryStreamExt as _};
 use rpk_planner::catalog::{ArtifactFlow, ArtifactKind, ComponentKind, ComponentSpec, Recipe, Settings, string};
 use serde::Deserialize;
 
 use super::{PostProcessor, PostProcessorType};
 use crate::artifact::Artifact;
 use crate::context::NodeContext;
-use crate::docker::explain;
 use crate::failure::Outcome;
 
 /// The `docker-save` post-processor type.
@@ -58,8 +57,8 @@ impl PostProcessor for Config {
             let engine = ctx.services.engine().await?;
             ctx.say(format!("Saving image: {}", input.id)).await;
             ctx.say(format!("Path: {}", self.path.display())).await;
-            let stream = engine.client().export_image(&input.id).map_err(|error| explain(&error)).boxed();
-            crate::docker::write_stream(ctx, stream, &self.path)
+            engine
+                .save(ctx, &input.id, &self.path)
                 .await
                 .map_err(|failure| failure.context(format!("saving {} to {}", input.id, self.path.display())))?;
             Ok(input.clone())

@@ -1,6 +1,5 @@
 //! `docker-tag`: gives an image names.
 
-use bollard::query_parameters::TagImageOptionsBuilder;
 use futures::FutureExt as _;
 use futures::future::BoxFuture;
 use rpk_planner::catalog::{
@@ -11,7 +10,7 @@ use serde::Deserialize;
 use super::{PostProcessor, PostProcessorType};
 use crate::artifact::Artifact;
 use crate::context::NodeContext;
-use crate::docker::{TAGGED_BUILDER_ID, explain, remove_image};
+use crate::docker::TAGGED_BUILDER_ID;
 use crate::failure::Outcome;
 
 /// The `docker-tag` post-processor type.
@@ -91,13 +90,7 @@ impl PostProcessor for Config {
             for name in &names {
                 ctx.say(format!("Tagging image: {}", input.id)).await;
                 ctx.say(format!("Repository: {name}")).await;
-                let image = crate::docker::ImageName::parse(name);
-                let options = TagImageOptionsBuilder::default().repo(&image.repository).tag(&image.reference).build();
-                engine
-                    .client()
-                    .tag_image(&input.id, Some(options))
-                    .await
-                    .map_err(|error| explain(&error).context(format!("tagging {} as {name}", input.id)))?;
+                engine.tag(&input.id, name).await?;
             }
             let last = names.last().cloned().unwrap_or_default();
             let has_tags = !(self.tag.is_empty() && self.tags.is_empty());
@@ -115,7 +108,7 @@ impl PostProcessor for Config {
     }
 
     fn discard<'a>(&'a self, ctx: &'a NodeContext, artifact: &'a Artifact) -> BoxFuture<'a, Outcome<()>> {
-        remove_image(ctx, &artifact.id).boxed()
+        async move { ctx.services.engine().await?.remove_image(&artifact.id).await }.boxed()
     }
 }
 

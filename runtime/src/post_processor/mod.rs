@@ -34,7 +34,7 @@ use rpk_planner::catalog::{ComponentSpec, Settings};
 
 use crate::artifact::Artifact;
 use crate::context::NodeContext;
-use crate::docker::LazyEngine;
+use crate::engine::LazyEngine;
 use crate::failure::Outcome;
 
 /// The post-processors that rpk has.
@@ -82,7 +82,7 @@ pub trait PostProcessor: Send + Sync {
         engine: &'a LazyEngine,
         artifact: &'a Artifact,
     ) -> BoxFuture<'a, Outcome<Option<String>>> {
-        crate::docker::identity(engine, artifact).boxed()
+        crate::engine::identity(engine, artifact).boxed()
     }
 
     /// Takes note that what was made is known to whoever asks later.

@@ -12,51 +12,29 @@ use futures::{FutureExt as _, TryStreamExt as _};
 use rpk_planner::key::Input;
 
 use super::options::Config;
+use super::run;
 use super::source::SourceImage;
 use crate::artifact::Artifact;
 use crate::builder::{Machine, Snapshot};
 use crate::communicator::Communicator;
 use crate::communicator::docker::DockerCommunicator;
 use crate::context::NodeContext;
-use crate::docker::{EXPORT_BUILDER_ID, Engine, IMAGE_BUILDER_ID, ImageName, RunOptions, RunSpec, explain};
+use crate::docker::{Engine, IMAGE_BUILDER_ID, ImageName, explain};
 use crate::failure::{Failure, Outcome};
 use crate::journal::{self, Entry};
 
 /// Starts a container from an image: the builder's, or a state that a container of such a build was left in.
 pub(super) async fn start(
     ctx: &NodeContext,
+    engine: &Engine,
     config: Arc<Config>,
     source: SourceImage,
     image: &str,
 ) -> Outcome<DockerMachine> {
-    let engine = ctx.services.engine().await?.clone();
-    let mut words = Vec::new();
-    for word in &config.run_command {
-        words.push(ctx.render(word, &[("Image", image)])?);
-    }
-    let home = std::env::home_dir();
-    let volumes = config.volumes.iter().map(|(host, container)| {
-        let host = match (host.strip_prefix("~/"), &home) {
-            (Some(rest), Some(home)) => home.join(rest).display().to_string(),
-            _ => host.clone(),
-        };
-        (host, container.clone())
-    });
-    let options = RunOptions {
-        devices: config.device.clone(),
-        cap_add: config.cap_add.clone(),
-        cap_drop: config.cap_drop.clone(),
-        is_privileged: config.privileged,
-        runtime: config.runtime.clone(),
-        platform: config.platform.clone(),
-        tmpfs: config.tmpfs.clone(),
-        volumes: volumes.collect(),
-    };
-    let mut spec = RunSpec::parse(&words, &options)?;
-    // Packer mounts a folder here; the empty mount point stays in the image, and so it must with rpk.
-    let tmpfs = spec.body.host_config.get_or_insert_default().tmpfs.get_or_insert_default();
-    tmpfs.entry(config.container_dir.clone()).or_default();
-    let memory = tmpfs.keys().cloned().collect();
+    let engine = engine.clone();
+    let (words, mut spec) = run::spec(ctx, &config, image)?;
+    let tmpfs = spec.body.host_config.iter().flat_map(|host| &host.tmpfs).flatten();
+    let memory = tmpfs.map(|(path, _)| path.clone()).collect();
 
     ctx.say("Starting docker container...").await;
     ctx.say(format!("Run command: docker run {}", words.join(" "))).await;
@@ -132,23 +110,11 @@ impl Machine for DockerMachine {
     }
 
     fn data(&self) -> BTreeMap<String, String> {
-        [
-            ("ID", self.container.as_str()),
-            ("ConnType", "docker"),
-            ("Host", ""),
-            ("User", ""),
-            ("Password", ""),
-            ("Port", ""),
-            ("ImageSha256", "ERR_IMAGE_SHA256_NOT_FOUND"),
-            ("SourceImageDigest", &self.source.digest),
-        ]
-        .into_iter()
-        .map(|(name, value)| (name.to_owned(), value.to_owned()))
-        .collect()
+        run::data(&self.container, &self.source)
     }
 
     fn source(&self) -> Vec<Input> {
-        vec![Input::new("image", self.source.content())]
+        super::inputs(self.source.content(), false)
     }
 
     fn snapshot<'a>(&'a self, ctx: &'a NodeContext, name: &'a str) -> BoxFuture<'a, Outcome<Option<Snapshot>>> {
@@ -170,13 +136,7 @@ impl Machine for DockerMachine {
             } else if let Some(path) = &self.config.export_path {
                 self.export(ctx, path).await
             } else {
-                Ok(Artifact {
-                    builder_id: EXPORT_BUILDER_ID.to_owned(),
-                    id: "Container".to_owned(),
-                    description: "Exported Docker file: ".to_owned(),
-                    data: self.data(),
-                    ..Artifact::default()
-                })
+                Ok(run::export_artifact(None, self.data()))
             }
         }
         .boxed()
@@ -279,7 +239,7 @@ impl DockerMachine {
         };
         let config = self.image_config(container);
         ctx.services.journal.write(&Entry::Commit { container: self.container.clone(), at: journal::now() });
-        let changes = changes_with_defaults(&self.config.changes, &self.source.cmd, &self.source.entrypoint);
+        let changes = run::changes_with_defaults(&self.config.changes, &self.source.cmd, &self.source.entrypoint);
         let mut options = CommitContainerOptionsBuilder::default()
             .container(&self.container)
             .pause(false)
@@ -306,15 +266,7 @@ impl DockerMachine {
         let image = committed.map_err(|error| explain(&error).context("committing the container"))?;
         let id = if image.id.contains(':') { image.id } else { format!("sha256:{}", image.id) };
         ctx.say(format!("Image ID: {id}")).await;
-        let mut data = self.data();
-        data.insert("ImageSha256".to_owned(), id.clone());
-        Ok(Artifact {
-            builder_id: IMAGE_BUILDER_ID.to_owned(),
-            description: format!("Imported Docker image: {id}"),
-            id,
-            data,
-            ..Artifact::default()
-        })
+        Ok(run::image_artifact(id, self.data()))
     }
 
     async fn export(&self, ctx: &NodeContext, path: &Path) -> Outcome<Artifact> {
@@ -323,54 +275,6 @@ impl DockerMachine {
         crate::docker::write_stream(ctx, stream, path)
             .await
             .map_err(|failure| failure.context(format!("exporting the container to {}", path.display())))?;
-        Ok(Artifact {
-            builder_id: EXPORT_BUILDER_ID.to_owned(),
-            id: "Container".to_owned(),
-            files: vec![path.to_owned()],
-            description: format!("Exported Docker file: {}", path.display()),
-            data: self.data(),
-            ..Artifact::default()
-        })
-    }
-}
-
-/// Adds the source image's command and entrypoint, which the run command covered up, unless a change sets them.
-///
-/// An absent one becomes a list of one empty text: the engine takes an empty list for no change at all.
-fn changes_with_defaults(changes: &[String], cmd: &[String], entrypoint: &[String]) -> Vec<String> {
-    let restore = |instruction: &str, words: &[String]| {
-        let nothing = [String::new()];
-        let words = if words.is_empty() { &nothing } else { words };
-        format!("{instruction} {}", serde_json::json!(words))
-    };
-    let has = |instruction: &str| changes.iter().any(|change| change.starts_with(instruction));
-    let mut all = changes.to_vec();
-    if !has("CMD") {
-        all.push(restore("CMD", cmd));
-    }
-    if !has("ENTRYPOINT") {
-        all.push(restore("ENTRYPOINT", entrypoint));
-    }
-    all
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn words(words: &[&str]) -> Vec<String> {
-        words.iter().map(|word| (*word).to_owned()).collect()
-    }
-
-    #[test]
-    fn what_the_run_command_covered_up_comes_back_unless_a_change_sets_it() {
-        let cmd = words(&["node"]);
-        for (changes, entrypoint, expected) in [
-            (words(&["EXPOSE 1"]), words(&["/e"]), words(&["EXPOSE 1", "CMD [\"node\"]", "ENTRYPOINT [\"/e\"]"])),
-            (words(&[]), words(&[]), words(&["CMD [\"node\"]", "ENTRYPOINT [\"\"]"])),
-            (words(&["CMD x", "ENTRYPOINT y"]), words(&["/e"]), words(&["CMD x", "ENTRYPOINT y"])),
-        ] {
-            assert_eq!(changes_with_defaults(&changes, &cmd, &entrypoint), expected);
-        }
+        Ok(run::export_artifact(Some(path), self.data()))
     }
 }

@@ -41,13 +41,17 @@ impl SourceImage {
 }
 
 impl Config {
-    /// Finds the image to start from, pulling it if need be.
-    pub async fn find_source(&self, ctx: &NodeContext) -> Outcome<SourceImage> {
-        let engine = ctx.services.engine().await?;
-        let pull = match self.pull {
+    /// Tells when the image is pulled.
+    pub fn pull_policy(&self) -> PullPolicy {
+        match self.pull {
             Some(true) => PullPolicy::Always,
             Some(false) | None => PullPolicy::IfMissing,
-        };
+        }
+    }
+
+    /// Finds the image to start from, pulling it if need be.
+    pub async fn find_source(&self, ctx: &NodeContext, engine: &Engine) -> Outcome<SourceImage> {
+        let pull = self.pull_policy();
         let image = engine.resolve_image(ctx, &self.image, pull, self.platform.as_deref(), self.credentials()).await?;
         Ok(SourceImage::of(image))
     }
