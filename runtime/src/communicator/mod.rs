@@ -83,6 +83,11 @@ pub trait Communicator: Send + Sync {
         ready(Err(Failure::new("the machine of this builder cannot be given to a plugin's provisioner"))).boxed()
     }
 
+    /// Tells whether it is certain that the machine can never be reached again.
+    fn is_gone(&self) -> bool {
+        false
+    }
+
     /// Waits until it is certain that the machine can never be reached again; most machines never tell.
     fn gone(&self) -> BoxFuture<'_, Failure> {
         futures::future::pending().boxed()

@@ -287,6 +287,10 @@ impl Communicator for PluginCommunicator {
         until_cancelled(ctx, self.run_to_output(ctx, command)).boxed()
     }
 
+    fn is_gone(&self) -> bool {
+        self.peer.broker().mux().is_closed()
+    }
+
     fn gone(&self) -> BoxFuture<'_, Failure> {
         async move {
             self.peer.broker().mux().closed().await;

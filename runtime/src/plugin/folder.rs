@@ -221,7 +221,7 @@ pub fn describe(path: &Path) -> Result<Description, String> {
 }
 
 /// Runs a program that answers at once, and returns what it prints.
-pub(super) fn run(command: &mut Command) -> Result<Vec<u8>, String> {
+fn run(command: &mut Command) -> Result<Vec<u8>, String> {
     let mut child = command
         .stdin(Stdio::null())
         .stdout(Stdio::piped())

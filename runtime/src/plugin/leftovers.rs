@@ -4,6 +4,7 @@
 //! own, and is how it is found, whether it was started, is being started, or was only created.
 
 use std::collections::HashMap;
+use std::path::Path;
 
 use bollard::query_parameters::ListContainersOptionsBuilder;
 
@@ -23,7 +24,7 @@ pub(super) fn shared_folder(text: &str) -> Option<&str> {
     (is_own && parent.starts_with('/') && !folder.contains(' ')).then_some(folder)
 }
 
-/// Removes the containers that share a folder, and the folder if it is empty.
+/// Removes the containers that share a folder, and the folder.
 pub(super) async fn remove_containers(ctx: &NodeContext, folder: &str) -> Outcome<()> {
     // The plugin has reached Docker's engine by its own means; rpk can tidy up only where it uses the same.
     let Engine::Docker(engine) = ctx.services.engine().await? else { return Ok(()) };
@@ -35,8 +36,13 @@ pub(super) async fn remove_containers(ctx: &NodeContext, folder: &str) -> Outcom
             ctx.say(format!("Removed the container that the plugin has left: {id}")).await;
         }
     }
-    // What is in it is the plugin's, and not for rpk to delete.
-    let _ = tokio::fs::remove_dir(folder).await;
+    // What the plugin has made elsewhere is not for rpk to delete.
+    let parent = Path::new(folder).parent().and_then(Path::file_name);
+    let is_packers = parent.is_some_and(|name| name == ".packer.d" || name == "packer");
+    if is_packers && tokio::fs::symlink_metadata(folder).await.is_ok_and(|found| found.is_dir()) {
+        // One that stays is a matter of a few bytes.
+        let _ = tokio::fs::remove_dir_all(folder).await;
+    }
     Ok(())
 }
 

@@ -6,7 +6,6 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 use std::sync::Arc;
 
 use futures::future::join_all;
@@ -22,6 +21,9 @@ use super::schema::Object;
 use super::spec;
 use super::version::Constraint;
 use crate::failure::{Failure, Outcome};
+
+/// Executables of Packer are larger than this many bytes.
+const SMALLEST_PACKER: u64 = 5_000_000;
 
 /// How many processes of a component are started before they are asked for.
 const AHEAD: usize = 8;
@@ -135,6 +137,8 @@ struct Found {
     launch: Launch,
     /// Further ways, if the first one fails.
     others: Vec<Launch>,
+    /// Whether nobody can tell before it was tried that the component is there.
+    is_guess: bool,
     digest: String,
 }
 
@@ -170,13 +174,15 @@ pub fn load(request: &Request) -> Loaded {
     let asked = found.iter().map(|(needed, found)| {
         let (host, needed) = (host.clone(), (*needed).clone());
         let launches: Vec<Launch> = std::iter::once(&found.launch).chain(&found.others).cloned().collect();
-        async move { ask(&host, &needed, &launches, is_legacy).await }
+        let is_guess = found.is_guess;
+        async move { ask(&host, &needed, &launches, is_guess, is_legacy).await }
     });
     let asked: Vec<_> = asked.collect();
     let answers = host.wait(async move { Ok(join_all(asked).await) });
     for ((needed, found), answer) in found.iter().zip(answers.unwrap_or_default()) {
         match answer {
-            Ok(component) => {
+            Ok(None) => {}
+            Ok(Some(component)) => {
                 let component = Arc::new(component);
                 let description = spec::describe(&component, &found.digest);
                 loaded.components.push((component, description));
@@ -187,8 +193,14 @@ pub fn load(request: &Request) -> Loaded {
     loaded
 }
 
-/// Starts a component's process and asks what options it has.
-async fn ask(host: &Arc<Host>, needed: &Needed, launches: &[Launch], is_legacy: bool) -> Outcome<Component> {
+/// Starts a component's process and asks what options it has; none if it was a guess that there is one.
+async fn ask(
+    host: &Arc<Host>,
+    needed: &Needed,
+    launches: &[Launch],
+    is_guess: bool,
+    is_legacy: bool,
+) -> Outcome<Option<Component>> {
     let mut first = None;
     for launch in launches {
         let plugin = match host.plugin(launch).await {
@@ -216,7 +228,10 @@ async fn ask(host: &Arc<Host>, needed: &Needed, launches: &[Launch], is_legacy: 
         // Without a schema the plugin alone judges the options.
         component.schema = schema.ok();
         host.put_back(plugin);
-        return Ok(component);
+        return Ok(Some(component));
+    }
+    if is_guess {
+        return Ok(None);
     }
     Err(first.unwrap_or_else(|| Failure::new("there is no way to start the plugin")))
 }
@@ -312,7 +327,7 @@ impl Search<'_> {
             let digest = self.digest(&program);
             let name = format!("{} `{}` ({})", needed.kind, needed.name, program.display());
             let launch = Launch { name, program, arguments: Vec::new(), is_protobuf: false };
-            return Some(Found { launch, others: Vec::new(), digest });
+            return Some(Found { launch, others: Vec::new(), is_guess: false, digest });
         }
         let program = self.request.packer.clone()?;
         let digest = self.digest(&program);
@@ -327,6 +342,7 @@ impl Search<'_> {
         Some(Found {
             launch: launch(&["plugin", &component], false),
             others: vec![launch(&["execute", "--protobuf", &component], true)],
+            is_guess: true,
             digest,
         })
     }
@@ -366,7 +382,7 @@ fn start(plugin: &Installed, prefix: &str, needed: &Needed) -> Option<Found> {
     let file = format!("packer-plugin-{} {}", plugin.name, plugin.version);
     let name = format!("{} `{}` ({file})", needed.kind, needed.name);
     let launch = Launch { name, program: plugin.path.clone(), arguments, is_protobuf };
-    Some(Found { launch, others: Vec::new(), digest: plugin.digest.clone() })
+    Some(Found { launch, others: Vec::new(), is_guess: false, digest: plugin.digest.clone() })
 }
 
 /// Returns what a plugin of that prefix calls a component type, if the type is one of its own.
@@ -404,9 +420,10 @@ pub fn find_packer(environment: &dyn Fn(&str) -> Option<String>) -> Option<PathB
     }
 }
 
-/// Tells whether a program is HashiCorp's, and not the tool of that name that comes with password dictionaries.
+/// Tells whether a program is HashiCorp's, and not the small tool of that name that comes with password dictionaries:
+/// that one would take the words meant for a plugin for names of files to write.
 fn is_packer(program: &Path) -> bool {
-    folder::run(Command::new(program).arg("version")).is_ok_and(|output| output.starts_with(b"Packer v"))
+    std::fs::metadata(program).is_ok_and(|found| found.len() > SMALLEST_PACKER)
 }
 
 #[cfg(test)]

@@ -362,7 +362,7 @@ mod tests {
         for value in values {
             let written = bytes(&value);
             assert_eq!(Value::read(&written), Ok((value, written.len())));
-            assert_eq!(Value::read(&written[..written.len() - 1]).is_err(), true);
+            assert!(Value::read(&written[..written.len() - 1]).is_err());
         }
         for number in [0, 127, 128, -1, -32, -33, 300, -300, 70_000, i64::MIN, i64::MAX] {
             assert_eq!(Value::read(&bytes(&Value::Int(number))).map(|(value, _)| value), Ok(Value::Int(number)));

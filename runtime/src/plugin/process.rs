@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process_group};
-use tokio::io::{AsyncBufReadExt as _, AsyncRead, BufReader};
+use tokio::io::{AsyncBufReadExt as _, BufReader};
 use tokio::process::{Child, Command};
 use tokio::sync::watch;
 
@@ -30,7 +30,7 @@ const HANDSHAKE_LIMIT: Duration = Duration::from_secs(60);
 /// How long a plugin may take to end after its connection was closed.
 pub(super) const END_LIMIT: Duration = Duration::from_secs(3);
 
-/// The longest line of a log that is kept whole.
+/// The longest first line that is read.
 const LINE_LIMIT: usize = 64 * 1024;
 
 /// How a component's process is started.
@@ -52,7 +52,7 @@ pub struct Plugin {
     ground: Ground,
     broker: Arc<Broker>,
     component: Client,
-    log: Arc<Log>,
+    log: Log,
     ended: watch::Receiver<Option<String>>,
     group: Pid,
 }
@@ -66,7 +66,11 @@ impl Plugin {
 
     async fn try_start(launch: Launch, ground: Ground) -> Outcome<Self> {
         let mut command = Command::new(&launch.program);
-        command.args(&launch.arguments).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        command.args(&launch.arguments).stdin(Stdio::null()).stdout(Stdio::piped());
+        let parts = launch.name.split(|c: char| !c.is_ascii_alphanumeric()).filter(|part| !part.is_empty());
+        let parts: Vec<&str> = parts.take(3).collect();
+        let (log, stderr) = Log::begin(&ground.logs, &parts.join("-"));
+        command.stderr(stderr);
         command.process_group(0).kill_on_drop(true);
         command.env("PACKER_PLUGIN_MAGIC_COOKIE", COOKIE);
         command.env("PACKER_PLUGIN_MIN_PORT", "10000").env("PACKER_PLUGIN_MAX_PORT", "25000");
@@ -81,12 +85,7 @@ impl Plugin {
             .id()
             .and_then(|id| Pid::from_raw(i32::try_from(id).ok()?))
             .ok_or_else(|| Failure::new("it ended at once"))?;
-        let log = Arc::new(Log::default());
-        let (stdout, stderr) = (child.stdout.take(), child.stderr.take());
-        if let Some(stderr) = stderr {
-            let log = log.clone();
-            ground.handle.spawn(async move { read_lines(BufReader::new(stderr), |line| log.push(line)).await });
-        }
+        let stdout = child.stdout.take();
         let mut stdout = BufReader::new(stdout.ok_or_else(|| Failure::new("it has no output"))?);
         let mut first = Vec::new();
         let handshake = async {
@@ -102,8 +101,6 @@ impl Plugin {
         let connected = tokio::select! {
             connected = handshake => connected,
             ended = child.wait() => {
-                // What it has to say of that may still be on its way.
-                tokio::time::sleep(Duration::from_millis(100)).await;
                 Err(Failure::new(format!("it ended before it said where it listens: {}", words(ended))))
             }
         };
@@ -111,11 +108,11 @@ impl Plugin {
             Ok(connected) => connected,
             Err(failure) => {
                 let _ = kill_process_group(group, Signal::KILL);
-                return Err(told(failure, &log, &ground, &launch));
+                return Err(told(failure, &log));
             }
         };
         // What it prints later means nothing, but must not fill the pipe.
-        ground.handle.spawn(async move { read_lines(stdout, |_| ()).await });
+        ground.handle.spawn(async move { tokio::io::copy(&mut stdout, &mut tokio::io::sink()).await });
         let (end, ended) = watch::channel(None);
         ground.handle.spawn(watch_over(child, group, end, broker.mux().clone()));
         ground.living.add(group, broker.mux().clone(), ended.clone());
@@ -153,10 +150,8 @@ impl Plugin {
             CallError::Lost(lost) => lost,
         };
         let how = self.end().await.unwrap_or_else(|| lost.to_string());
-        // The last of what it said comes with its end.
-        tokio::time::sleep(Duration::from_millis(50)).await;
         let failure = Failure::new(format!("{} ended unexpectedly: {how}", self.launch.name));
-        told(failure, &self.log, &self.ground, &self.launch)
+        told(failure, &self.log)
     }
 
     /// Waits a moment for its end and says how that was; none if it goes on.
@@ -194,11 +189,9 @@ impl Drop for Plugin {
 }
 
 /// Adds to a failure what the plugin has said, and where the rest of it is kept.
-fn told(mut failure: Failure, log: &Log, ground: &Ground, launch: &Launch) -> Failure {
+fn told(mut failure: Failure, log: &Log) -> Failure {
     failure.chain.extend(log.last_words());
-    let words = launch.name.split(|c: char| !c.is_ascii_alphanumeric()).filter(|word| !word.is_empty());
-    let name: Vec<&str> = words.take(3).collect();
-    match log.keep(&ground.logs, &name.join("-")) {
+    match log.keep() {
         Some(path) => failure.help(format!("read its log in {}", path.display())),
         None => failure,
     }
@@ -224,18 +217,6 @@ async fn read_line(reader: &mut (impl tokio::io::AsyncBufRead + Unpin), line: &m
         std::future::pending::<()>().await;
     }
     Ok(())
-}
-
-async fn read_lines<R: AsyncRead + Unpin>(mut reader: BufReader<R>, mut take: impl FnMut(String)) {
-    let mut line = Vec::new();
-    loop {
-        line.clear();
-        let mut limited = tokio::io::AsyncReadExt::take(&mut reader, LINE_LIMIT as u64);
-        match limited.read_until(b'\n', &mut line).await {
-            Ok(0) | Err(_) => return,
-            Ok(_) => take(String::from_utf8_lossy(&line).trim_end().to_owned()),
-        }
-    }
 }
 
 /// Where a plugin listens.

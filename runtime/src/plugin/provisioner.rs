@@ -68,6 +68,8 @@ impl PluginProvisioner {
                 ended = &mut call => return match ended {
                     _ if is_stopping => Err(Failure::cancelled()),
                     Ok(_) => Ok(()),
+                    // What it says of that is a guess.
+                    Err(_) if communicator.is_gone() => Err(gone.await),
                     Err(failure) => Err(failure),
                 },
                 () = &mut served => {}

@@ -415,12 +415,13 @@ mod tests {
         });
         let client = Client::new(one.dial(id).await.expect("is served"), one.handle());
         let long = Value::str("x".repeat(500_000));
+        let short = Value::str("slow");
         let (slow, quick, bad) = tokio::join!(
-            client.call("Echo.Wait", &Value::str("slow")),
+            client.call("Echo.Wait", &short),
             client.call("Echo.Say", &long),
             client.call("Echo.None", &Value::Nil),
         );
-        assert_eq!(slow, Ok(Value::str("slow")));
+        assert_eq!(slow, Ok(short.clone()));
         assert_eq!(quick, Ok(long));
         assert_eq!(bad, Err(CallError::Refused("rpc: can't find method Echo.None".to_owned())));
     }
