@@ -93,7 +93,7 @@ impl Sandbox {
                 command.env(name, value);
             }
         }
-        command.env("HOME", self.outside("home")).env("TMPDIR", self.outside("tmp"));
+        command.env("HOME", self.outside("home")).env("TMPDIR", self.outside("tmp")).env("RPK_ENGINE", "docker");
         command.env("CHECKPOINT_DISABLE", "1").env("PACKER_CONFIG_DIR", self.outside("home"));
         command
     }
