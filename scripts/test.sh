@@ -39,6 +39,9 @@ PATH="$PATH:/usr/sbin"
 need sshd openssh-server
 need ssh openssh-client
 need useradd passwd
+# What the engine within rpk is tested with.
+need docker-registry
+need skopeo
 if ! has moto_server; then
   # Debian has the module that puts pip into such a folder in a package of its own.
   python3 -m venv target/moto || { apt_install python3-venv && python3 -m venv target/moto; }

@@ -49,6 +49,12 @@ pub enum Command {
         after_help = "Examples:\n  rpk cache ls\n  rpk cache show 4c1f\n  rpk cache verify\n  rpk cache prune -older-than=30d -max-size=5G"
     )]
     Cache(CacheArguments),
+    /// List, load, save, send and try images of the engine within rpk
+    #[cfg(target_os = "linux")]
+    #[command(
+        after_help = "Examples:\n  rpk image ls\n  rpk image load docker-archive:base.tar base:1\n  rpk image save app:1 app.tar\n  rpk image push registry.example/app:1\n  rpk image run app:1 -- sh -c 'echo hello'"
+    )]
+    Image(ImageArguments),
     /// List earlier runs, their nodes, and what these printed
     #[command(after_help = "Examples:\n  rpk runs\n  rpk runs 1b9d6bcd\n  rpk runs 1b9d6bcd docker/provision/0")]
     Runs(RunsArguments),
@@ -315,6 +321,42 @@ pub enum CacheAction {
     Prune,
     /// Look whether all entries are what they were
     Verify,
+}
+
+/// `image`
+#[cfg(target_os = "linux")]
+#[derive(Debug, Args)]
+pub struct ImageArguments {
+    /// What to do
+    #[arg(value_enum)]
+    pub action: ImageAction,
+    /// The image, by name or id, and what else it takes: a file for `save`, a name for `load`, a command for `run`
+    pub words: Vec<String>,
+    /// For `ls`: the form of the list
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    pub format: Format,
+    #[command(flatten)]
+    pub output: OutputArguments,
+}
+
+/// What to do with images.
+#[cfg(target_os = "linux")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum ImageAction {
+    /// List images
+    Ls,
+    /// Show an image's configuration
+    Inspect,
+    /// Write an image to a file that other engines read
+    Save,
+    /// Take in an image from a file, folder or registry
+    Load,
+    /// Send an image to its registry
+    Push,
+    /// Remove an image's name, and with its last name the image
+    Rm,
+    /// Run an image to try it; what it changes is thrown away
+    Run,
 }
 
 /// `runs`

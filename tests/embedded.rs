@@ -245,3 +245,110 @@ fn a_layer_that_was_changed_is_refused() {
     let ended = apply_on(&sandbox, "embedded", &template, &[]).expect_status(1);
     assert!(ended.stderr.contains("its files were changed"), "{}", ended.stderr);
 }
+
+/// A registry of the test's own.
+struct Registry {
+    process: std::process::Child,
+    host: String,
+}
+
+impl Registry {
+    fn start(sandbox: &Sandbox) -> Self {
+        let port = std::net::TcpListener::bind("127.0.0.1:0").and_then(|socket| socket.local_addr());
+        let host = format!("127.0.0.1:{}", port.expect("a port is free").port());
+        let folder = sandbox.outside("registry");
+        sandbox.write(
+            "registry.yml",
+            format!(
+                "version: 0.1\nstorage:\n  filesystem:\n    rootdirectory: {}\nhttp:\n  addr: {host}\nlog:\n  level: error\n",
+                folder.display()
+            ),
+        );
+        let mut command = sandbox.command("docker-registry");
+        command.args(["serve", "registry.yml"]).stdout(std::process::Stdio::null()).stderr(std::process::Stdio::null());
+        let process = command.spawn().expect("docker-registry is installed");
+        for _ in 0..200 {
+            if std::net::TcpStream::connect(&host).is_ok() {
+                break;
+            }
+            std::thread::sleep(std::time::Duration::from_millis(25));
+        }
+        Self { process, host }
+    }
+}
+
+impl Drop for Registry {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+#[test]
+#[ignore = "needs root and docker"]
+fn images_go_to_a_registry_and_come_back_and_other_tools_read_them() {
+    let sandbox = Sandbox::new();
+    let registry = Registry::start(&sandbox);
+    let name = format!("{}/some/app", registry.host);
+    let mut first = template(&save_base(&sandbox), &name, &[shell(&["echo a >/a", "rm /bin/true"])]);
+    first["post-processors"][0].as_array_mut().expect("is a list").push(json!({ "type": "docker-push" }));
+    apply_on(&sandbox, "embedded", &first, &[]).expect_status(0);
+    let inspect = ["inspect", "--tls-verify=false", &format!("docker://{name}:1")];
+    let seen = run(sandbox.command("skopeo").args(inspect)).expect_status(0);
+    assert!(seen.stdout.contains("\"A=b\""), "{}", seen.stdout);
+    for (from, to) in [
+        (format!("docker-archive:{}", sandbox.path("saved.tar").display()), "oci:layout:x"),
+        (format!("oci-archive:{}", sandbox.path("saved.tar").display()), "dir:plain"),
+    ] {
+        let copied = run(sandbox.command("skopeo").args(["copy", "--insecure-policy", &from, to]));
+        assert_eq!(copied.status, Some(0), "{from}: {}", copied.stderr);
+    }
+    // Another store, which has nothing of it; then the layout that skopeo has written.
+    for image in [format!("{name}:1"), "oci:layout:x".to_owned()] {
+        let second = json!({
+            "builders": [{ "type": "docker", "image": image, "discard": true }],
+            "provisioners": [shell(&["test \"$(cat /a)\" = a && test ! -e /bin/true && test \"$A\" = b"])],
+        });
+        sandbox.template(&second);
+        let mut command = sandbox.rpk(&["apply", "template.json"]);
+        command.env("RPK_ENGINE", "embedded").env("RPK_CACHE_DIR", sandbox.outside("tmp").join("cache"));
+        run(&mut command).expect_status(0);
+    }
+    let ended = run(&mut sandbox.rpk(&["image", "run", &format!("{name}:1"), "--", "sh", "-c", "cat /a; exit 0"]));
+    assert_eq!(ended.stdout, "a\n", "{}", ended.stderr);
+}
+
+#[test]
+#[ignore = "needs root and docker"]
+fn an_ordinary_user_builds_the_same() {
+    let sandbox = Sandbox::new();
+    let file = sandbox.path("base.tar").display().to_string();
+    docker(&["save", "-o", &file, &sandbox.image]);
+    let one =
+        shell(&["id -u", "echo a >/a && mkdir /b && rm /bin/true && touch /b/c", "rm -r /tmp && mkdir -m 1777 /tmp"]);
+    let template = json!({
+        "builders": [{ "type": "docker", "image": format!("docker-archive:{file}"), "commit": true }],
+        "provisioners": [one, shell(&["rm /b/c", "test ! -e /bin/true"])],
+        "post-processors": [{ "type": "docker-save", "path": "saved.tar" }],
+    });
+    let epoch = ("SOURCE_DATE_EPOCH", "1700000000");
+    sandbox.template(&template);
+    let mut as_root = sandbox.rpk(&["apply", "template.json"]);
+    run(as_root.env("RPK_ENGINE", "embedded").env(epoch.0, epoch.1)).expect_status(0);
+    let expected = fs::read(sandbox.path("saved.tar")).expect("was written");
+    fs::remove_file(sandbox.path("saved.tar")).expect("is there");
+    fs::remove_dir_all(sandbox.outside("home/.cache")).expect("is there");
+    let folder = sandbox.path("..").display().to_string();
+    run(sandbox.command("chown").args(["-R", "65534:65534", &folder])).expect_status(0);
+    let mut command = sandbox.command("setpriv");
+    command.args([
+        "--reuid=65534",
+        "--regid=65534",
+        "--clear-groups",
+        env!("CARGO_BIN_EXE_rpk"),
+        "apply",
+        "template.json",
+    ]);
+    run(command.env("RPK_ENGINE", "embedded").env(epoch.0, epoch.1)).expect_status(0);
+    assert_eq!(fs::read(sandbox.path("saved.tar")).expect("was written"), expected);
+}

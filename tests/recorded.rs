@@ -64,6 +64,7 @@ fn transcript(case: &Path) -> String {
             .env("RPK_PLUGINS", "off")
             .env("RPK_CACHE_DIR", cache.path())
             .env("DOCKER_HOST", "unix:///nowhere/docker.sock");
+        command.env("RPK_ENGINE", "docker");
         while let Some((name, value)) =
             words.peek().and_then(|word| word.split_once('=')).filter(|(name, _)| !name.starts_with('-'))
         {

@@ -128,7 +128,10 @@ impl LazyEngine {
         let Some(root) = self.root.clone() else {
             return Err(Failure::new("there is no folder for the embedded engine"));
         };
-        let opened = self.embedded.get_or_try_init(|| async { embedded::Engine::open(root) }).await;
+        let opened = self
+            .embedded
+            .get_or_try_init(|| async { Ok(embedded::Engine::open(root)?.offline(self.is_offline)) })
+            .await;
         opened.cloned().map(Engine::Embedded)
     }
 

@@ -19,7 +19,10 @@ pub fn run(arguments: &CacheArguments) -> Exit {
         CacheAction::Ls => Ok(list(arguments, &cache)),
         CacheAction::Show => show(arguments, &cache),
         CacheAction::Verify => verify(&cache),
-        CacheAction::Prune => clear(arguments, &cache),
+        CacheAction::Prune => match inside(&cache)? {
+            Some(ended) => Ok(ended),
+            None => clear(arguments, &cache),
+        },
     });
     match done {
         Ok(exit) => exit,
@@ -28,6 +31,18 @@ pub fn run(arguments: &CacheArguments) -> Exit {
             Exit::Failure
         }
     }
+}
+
+/// Runs rpk anew as root of a user namespace, if there are layers that were made in one.
+fn inside(cache: &Cache) -> Outcome<Option<Exit>> {
+    #[cfg(target_os = "linux")]
+    if cache.root().join("engine").exists() && rpk_runtime::embedded::rootless::is_needed() {
+        let words: Vec<_> = std::env::args_os().skip(1).collect();
+        let status = threads()?.block_on(rpk_runtime::embedded::rootless::run_inside(&words))?;
+        return Ok(Some(if status == 0 { Exit::Success } else { Exit::Failure }));
+    }
+    let _ = cache;
+    Ok(None)
 }
 
 fn list(arguments: &CacheArguments, cache: &Cache) -> Exit {

@@ -7,6 +7,8 @@ mod console;
 mod fix;
 mod fmt;
 mod hcl2_upgrade;
+#[cfg(target_os = "linux")]
+mod image;
 mod inspect;
 mod plan;
 mod plugins;
@@ -32,6 +34,8 @@ pub fn run(cli: Cli) -> Exit {
         Command::Apply(arguments) | Command::Build(arguments) => apply::run(&arguments),
         Command::Shell(arguments) => shell::run(&arguments),
         Command::Cache(arguments) => cache::run(&arguments),
+        #[cfg(target_os = "linux")]
+        Command::Image(arguments) => image::run(&arguments),
         Command::Runs(arguments) => runs::run(&arguments),
         Command::Timeline(arguments) => runs::timeline(&arguments),
         Command::Validate(arguments) => validate::run(&arguments),

@@ -97,6 +97,7 @@ impl Sandbox {
         command.env("HOME", self.outside("home")).env("TMPDIR", self.outside("tmp"));
         // What is installed on the machine must not change what templates come to.
         command.env("RPK_PLUGINS", "off");
+        command.env("RPK_ENGINE", "docker");
         command.env("CHECKPOINT_DISABLE", "1").env("PACKER_CONFIG_DIR", self.outside("home"));
         command
     }

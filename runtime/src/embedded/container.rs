@@ -31,6 +31,13 @@ use crate::failure::{Failure, Outcome};
 /// How many layers a container may have; the kernel takes 500, and there are two more.
 const MAX_LAYERS: usize = 490;
 
+/// How much room must be left for what a command wrote to be trusted: a program that meets a full disk may go on as if
+/// nothing had happened.
+const LEAST_ROOM_BYTES: u64 = 64 << 20;
+
+/// How often that is looked at.
+const ROOM_INTERVAL: Duration = Duration::from_millis(250);
+
 /// How long output is waited for that a process which was left running may still write.
 const LAST_OUTPUT: Duration = Duration::from_millis(100);
 
@@ -166,13 +173,7 @@ impl Container {
 
     /// Runs a command with this standard input; its output is the node's. Returns its exit status.
     pub async fn run(&self, ctx: &NodeContext, words: Vec<String>, user: Option<&str>, input: &[u8]) -> Outcome<i64> {
-        let command = Command {
-            words,
-            env: self.config.env.clone(),
-            folder: self.config.working_dir.clone(),
-            user: user.unwrap_or(&self.config.user).to_owned(),
-            ..Command::default()
-        };
+        let command = self.command(words, user);
         let (stdin, to_stdin) = pipe()?;
         let (from_stdout, stdout) = pipe()?;
         let (from_stderr, stderr) = pipe()?;
@@ -185,6 +186,25 @@ impl Container {
             let _ = to_stdin.write_all(input).await;
         };
         self.perform(ctx, Request::Run(command), [stdin, stdout, stderr], write, read(ctx, out, err)).await
+    }
+
+    /// Runs a command on this program's own standard streams; returns its exit status.
+    pub async fn attach(&self, words: Vec<String>, user: Option<&str>) -> Outcome<i64> {
+        let request = Request::Run(self.command(words, user));
+        let (stdin, stdout, stderr) = (std::io::stdin(), std::io::stdout(), std::io::stderr());
+        let mut state = self.state.lock().await;
+        let sandbox = self.begin(&mut state).await?;
+        sandbox.perform(&request, [stdin.as_fd(), stdout.as_fd(), stderr.as_fd()]).await.map(i64::from)
+    }
+
+    fn command(&self, words: Vec<String>, user: Option<&str>) -> Command {
+        Command {
+            words,
+            env: self.config.env.clone(),
+            folder: self.config.working_dir.clone(),
+            user: user.unwrap_or(&self.config.user).to_owned(),
+            ..Command::default()
+        }
     }
 
     /// Has a sandbox do something, while its input is written and its output is read.
@@ -212,9 +232,14 @@ impl Container {
             tokio::pin!(done);
             let mut is_written = false;
             let mut is_read = false;
+            let mut was_full = false;
             loop {
                 tokio::select! {
+                    () = tokio::time::sleep(ROOM_INTERVAL), if !was_full => was_full = self.is_full(),
                     done = &mut done => {
+                        if was_full || self.is_full() {
+                            return Err(self.full());
+                        }
                         if !is_read {
                             // Something that was left running may hold the streams for ever.
                             let _ = tokio::time::timeout(LAST_OUTPUT, &mut read).await;
@@ -244,6 +269,17 @@ impl Container {
                 Err(Failure::cancelled())
             }
         }
+    }
+
+    fn is_full(&self) -> bool {
+        let found = rustix::fs::statvfs(self.place.path());
+        found.is_ok_and(|found| found.f_bavail * found.f_frsize < LEAST_ROOM_BYTES)
+    }
+
+    fn full(&self) -> Failure {
+        let root = self.engine.store().root().display();
+        Failure::new(format!("the file system of {root} is full"))
+            .help("make room there; `rpk cache prune -max-size=1G` gives back what stored states take")
     }
 
     /// Unpacks an archive, which `write` makes, into a folder.
@@ -403,12 +439,14 @@ impl Container {
         super::engine::appear(ctx, path, move |path| save::export(&folders, latest, path)).await
     }
 
-    /// Ends what runs in it.
+    /// Ends what runs in it, and lets its layers reach the disk.
     pub async fn end(&self) -> Outcome<()> {
-        match self.state.lock().await.sandbox.take() {
-            Some(sandbox) => sandbox.end().await,
-            None => Ok(()),
+        let mut state = self.state.lock().await;
+        if let Some(sandbox) = state.sandbox.take() {
+            sandbox.end().await?;
         }
+        let (store, layers) = (self.engine.store().clone(), state.layers.clone());
+        blocking(move || store.sync(&layers)).await
     }
 }
 

@@ -10,6 +10,7 @@ use super::changes;
 use super::image::{ImageConfig, id_of};
 use super::reference::{Reference, full_name, short_name};
 use super::store::{Store, StoredImage, no_image};
+use super::trouble::Doing as _;
 use super::{registry, save, take_in};
 use crate::context::NodeContext;
 use crate::docker::{ImageName, PullPolicy, stored_credentials};
@@ -21,6 +22,8 @@ pub struct Engine {
     store: Store,
     /// The time that no file's time may go beyond, in Unix seconds: `SOURCE_DATE_EPOCH`.
     latest: Option<i64>,
+    /// Whether no registry may be asked.
+    is_offline: bool,
     /// Held while an image is taken in, so that builds from one image take it in once.
     taking_in: Arc<Mutex<()>>,
 }
@@ -45,6 +48,10 @@ impl Image {
 
 impl Engine {
     /// Opens the engine's folder, and takes away what processes that have died have left there.
+    ///
+    /// # Errors
+    ///
+    /// Fails if it cannot be made or written.
     pub fn open(root: PathBuf) -> Outcome<Self> {
         let store = Store::open(root)?;
         // Outside of the user namespace that made them, some things cannot be removed: a run does it, a plan does not.
@@ -59,7 +66,13 @@ impl Engine {
                 })?),
                 None => None,
             };
-        Ok(Self { store, latest, taking_in: Arc::default() })
+        Ok(Self { store, latest, is_offline: false, taking_in: Arc::default() })
+    }
+
+    /// Makes it one that asks no registry.
+    #[must_use]
+    pub fn offline(self, is_offline: bool) -> Self {
+        Self { is_offline, ..self }
     }
 
     /// Returns the store.
@@ -112,11 +125,18 @@ impl Engine {
         if let Reference::Name(name) = &reference {
             return self.find_or_pull(ctx, name, pull, platform, credentials).await;
         }
-        let alone = self.taking_in.lock().await;
         if !matches!(reference, Reference::Scratch) {
             ctx.say(format!("Taking in the image {name}")).await;
         }
-        let (store, platform) = (self.store.clone(), platform.map(str::to_owned));
+        self.take_in(reference, platform.map(str::to_owned)).await
+    }
+
+    /// Takes in an image that is no registry's.
+    pub(super) async fn take_in(&self, reference: Reference, platform: Option<String>) -> Outcome<Image> {
+        let _alone = self.taking_in.lock().await;
+        // Until it is written down which image a layer is of, nobody may remove it.
+        let _held = self.store.hold()?;
+        let store = self.store.clone();
         let id = blocking(move || {
             let platform = platform.as_deref();
             match &reference {
@@ -129,7 +149,6 @@ impl Engine {
             }
         })
         .await?;
-        drop(alone);
         let image = self.store.image(&id).ok_or_else(|| no_image(&id))?;
         Ok(Image { id, image })
     }
@@ -143,6 +162,8 @@ impl Engine {
         credentials: Option<DockerCredentials>,
     ) -> Outcome<Image> {
         let _alone = self.taking_in.lock().await;
+        // Until it is written down which image a layer is of, nobody may remove it.
+        let _held = self.store.hold()?;
         if pull != PullPolicy::Always
             && let Some(image) = self.find(name)
         {
@@ -202,6 +223,9 @@ impl Engine {
 
     /// Asks an image's registry for the digest of what it has under the image's name.
     pub async fn registry_digest(&self, name: &str, credentials: Option<DockerCredentials>) -> Outcome<String> {
+        if self.is_offline {
+            return Err(Failure::new("nobody is asked, as `-offline` says"));
+        }
         let full = full_name(name);
         let credentials = credentials.or_else(|| stored_credentials(ImageName::parse(name).registry()));
         blocking(move || registry::digest(&full, credentials)).await
@@ -290,6 +314,7 @@ impl Engine {
             ..ImageConfig::new()
         };
         changes::apply(&mut config.config, changes)?;
+        let _held = self.store.hold()?;
         let (store, path) = (self.store.clone(), path.to_owned());
         let id = blocking(move || take_in::imported(&store, &path, config)).await?;
         if !name.is_empty() {
@@ -320,21 +345,30 @@ pub(crate) async fn appear(
     write: impl FnOnce(&Path) -> Outcome<()> + Send + 'static,
 ) -> Outcome<()> {
     let path = path.to_owned();
-    let journal = ctx.services.clone();
+    let services = ctx.services.clone();
     let writing = blocking(move || {
-        let failed = |error: std::io::Error| Failure::new(error.to_string());
-        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        std::fs::create_dir_all(folder).map_err(failed)?;
-        let temporary = tempfile::NamedTempFile::new_in(folder).map_err(failed)?;
-        let place = std::path::absolute(temporary.path()).map_err(failed)?;
-        journal.journal.write(&crate::journal::Entry::File { path: place });
-        write(temporary.path())?;
-        let file = temporary.persist(&path).map_err(|error| failed(error.error))?;
-        // Temporary files are their owner's alone; a result has the mode that any new file has.
-        file.set_permissions(std::os::unix::fs::PermissionsExt::from_mode(0o644)).map_err(failed)
+        let about_to = |place| services.journal.write(&crate::journal::Entry::File { path: place });
+        appear_at(&path, about_to, write)
     });
     tokio::select! {
         written = writing => written,
         () = ctx.cancel.cancelled() => Err(Failure::cancelled()),
     }
+}
+
+/// Writes a file that appears when it is whole; `about_to` is told under which name it is written before.
+pub(super) fn appear_at(
+    path: &Path,
+    about_to: impl FnOnce(PathBuf),
+    write: impl FnOnce(&Path) -> Outcome<()>,
+) -> Outcome<()> {
+    let writing = || format!("writing {}", path.display());
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    std::fs::create_dir_all(folder).doing(writing)?;
+    let temporary = tempfile::NamedTempFile::new_in(folder).doing(writing)?;
+    about_to(std::path::absolute(temporary.path()).doing(writing)?);
+    write(temporary.path())?;
+    let file = temporary.persist(path).map_err(|error| error.error).doing(writing)?;
+    // Temporary files are their owner's alone; a result has the mode that any new file has.
+    file.set_permissions(std::os::unix::fs::PermissionsExt::from_mode(0o644)).doing(writing)
 }

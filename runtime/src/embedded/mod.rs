@@ -3,6 +3,7 @@
 //! | room | holds |
 //! | --- | --- |
 //! | `blobs.rs` | the pieces of an image in archives and layouts |
+//! | `catalog.rs` | what users do with the store by hand |
 //! | `changes/` | `changes`, as the Docker Engine applies them |
 //! | `container.rs` | a container: layers, a sandbox, new layers |
 //! | `copy.rs` | trees with all that their files carry |
@@ -21,11 +22,12 @@
 //! | `trouble.rs` | the system's errors as failures |
 
 mod blobs;
+mod catalog;
 mod changes;
 pub(crate) mod container;
 mod copy;
 mod engine;
-mod image;
+pub mod image;
 mod layer;
 mod process;
 mod reference;
@@ -34,7 +36,7 @@ pub mod rootless;
 pub mod sandbox;
 mod save;
 pub(crate) mod settings;
-mod store;
+pub mod store;
 mod take_in;
 mod trouble;
 

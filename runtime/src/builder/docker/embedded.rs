@@ -193,6 +193,10 @@ impl Machine for EmbeddedMachine {
         .boxed()
     }
 
+    fn shell(&self) -> BoxFuture<'_, Outcome<i64>> {
+        self.container.attach(vec!["/bin/sh".to_owned()], self.config.exec_user.as_deref()).boxed()
+    }
+
     fn destroy<'a>(&'a self, ctx: &'a NodeContext) -> BoxFuture<'a, Outcome<()>> {
         async move {
             ctx.say(format!("Killing the container: {}", self.container.id())).await;

@@ -3,6 +3,11 @@
 //! Everything is mounted in the sandbox's own mount namespace, so that nothing of it is ever seen on the machine and
 //! the kernel takes it down with the last process. Paths of the image are never trusted: each is resolved by the kernel
 //! with the image as its root.
+//!
+//! # Devices
+//!
+//! Root of a sandbox may make device nodes, since packages do. To open one would be to have the machine's disks, so
+//! nothing but what this file puts into `/dev` can be opened: every mount that can be written to forbids it.
 
 use std::io;
 use std::os::fd::{AsRawFd as _, OwnedFd};
@@ -68,9 +73,13 @@ pub fn enter(spec: &Spec) -> Outcome<()> {
         let target = root.find(&volume.target)?;
         copy_contents(Path::new(&target.path()), &volume.source)?;
         bind(&volume.source, &target, false)?;
+        if !spec.is_privileged {
+            let mounted = root.find(&volume.target)?;
+            restrict(&mounted.path(), MountFlags::NODEV).doing(|| format!("protecting {}", volume.target))?;
+        }
     }
     for wanted in &spec.binds {
-        user_bind(&root, wanted)?;
+        user_bind(&root, wanted, spec.is_privileged)?;
     }
     rustix::process::chdir(&spec.merged).doing(|| "entering the file system")?;
     drop(root);
@@ -123,8 +132,9 @@ fn overlay(spec: &Spec) -> Outcome<()> {
     rustix::mount::fsconfig_create(&context)
         .map_err(|error| kernels_words(&context, error))
         .doing(|| "mounting the overlay")?;
-    let tree = rustix::mount::fsmount(&context, FsMountFlags::FSMOUNT_CLOEXEC, MountAttrFlags::empty())
-        .doing(|| "mounting the overlay")?;
+    let attributes = if spec.is_privileged { MountAttrFlags::empty() } else { MountAttrFlags::MOUNT_ATTR_NODEV };
+    let tree =
+        rustix::mount::fsmount(&context, FsMountFlags::FSMOUNT_CLOEXEC, attributes).doing(|| "mounting the overlay")?;
     rustix::mount::move_mount(&tree, "", CWD, &spec.merged, MoveMountFlags::MOVE_MOUNT_F_EMPTY_PATH)
         .doing(|| "mounting the overlay")
 }
@@ -219,16 +229,27 @@ fn bind(source: &Path, target: &Target, is_recursive: bool) -> Outcome<()> {
 
 /// Makes a mount at a path of the running file system read-only, whatever else it is.
 fn make_read_only(path: &str) -> Result<(), rustix::io::Errno> {
-    let flags = MountFlags::BIND | MountFlags::RDONLY;
+    restrict(path, MountFlags::RDONLY)
+}
+
+/// Sets flags of a mount at a path of the running file system.
+fn restrict(path: &str, flags: MountFlags) -> Result<(), rustix::io::Errno> {
+    let flags = MountFlags::BIND | flags;
     // In a user namespace, what the machine's own mount forbids has to be forbidden again.
-    let locked = MountFlags::NOSUID | MountFlags::NODEV | MountFlags::NOEXEC;
-    rustix::mount::mount_remount(path, flags, "")
-        .or_else(|_| rustix::mount::mount_remount(path, flags | locked, ""))
-        .or_else(|_| rustix::mount::mount_remount(path, flags | MountFlags::NOSUID | MountFlags::NODEV, ""))
+    let locked = MountFlags::NOSUID | MountFlags::NODEV;
+    let all = [MountFlags::empty(), locked, locked | MountFlags::NOEXEC, locked | MountFlags::RDONLY];
+    let mut last = Ok(());
+    for more in all {
+        last = rustix::mount::mount_remount(path, flags | more, "");
+        if last.is_ok() {
+            break;
+        }
+    }
+    last
 }
 
 /// Mounts what a template asks for: a folder that is not there yet is made, as the usual engines do.
-fn user_bind(root: &Root, wanted: &Bind) -> Outcome<()> {
+fn user_bind(root: &Root, wanted: &Bind, is_privileged: bool) -> Outcome<()> {
     let is_folder = match std::fs::metadata(&wanted.source) {
         Ok(found) => found.is_dir(),
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
@@ -243,12 +264,14 @@ fn user_bind(root: &Root, wanted: &Bind) -> Outcome<()> {
         root.make_file(&wanted.target)?;
     }
     bind(&wanted.source, &root.find(&wanted.target)?, true)?;
-    if wanted.is_read_only {
-        // The path leads to what is mounted there now.
-        let mounted = root.find(&wanted.target)?;
-        make_read_only(&mounted.path()).doing(|| format!("protecting {}", wanted.target))?;
+    let mut flags = if is_privileged { MountFlags::empty() } else { MountFlags::NODEV };
+    flags.set(MountFlags::RDONLY, wanted.is_read_only);
+    if flags.is_empty() {
+        return Ok(());
     }
-    Ok(())
+    // The path leads to what is mounted there now.
+    let mounted = root.find(&wanted.target)?;
+    restrict(&mounted.path(), flags).doing(|| format!("protecting {}", wanted.target))
 }
 
 /// Mounts `/sys`, to be read alone.
@@ -271,7 +294,8 @@ fn system_folder(root: &Root, spec: &Spec) -> Outcome<()> {
 
 /// Mounts a `/dev` with what every program expects, and with what the template asks for.
 fn devices(root: &Root, spec: &Spec) -> Outcome<()> {
-    root.mount("tmpfs", "/dev", MountFlags::NOSUID, "mode=755,size=65536k")?;
+    let hides = if spec.is_privileged { MountFlags::empty() } else { MountFlags::NODEV };
+    root.mount("tmpfs", "/dev", MountFlags::NOSUID | hides, "mode=755,size=65536k")?;
     let device = |source: &Path, target: &str| -> Outcome<()> {
         root.make_file(target)?;
         bind(source, &root.find(target)?, false)
