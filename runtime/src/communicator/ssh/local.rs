@@ -1,11 +1,15 @@
 //! Files and folders of this machine as transfers need them.
 
-use std::io;
+use std::fs::File;
+use std::io::{self, Write as _};
 use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
-use tokio::io::{BufReader, BufWriter};
+use bytes::Bytes;
+use tokio::io::BufReader;
+use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
 
 use crate::failure::{Failure, Outcome};
 
@@ -103,14 +107,20 @@ pub(super) async fn make_folder(path: &Path, mode: u32) -> Outcome<()> {
 }
 
 /// Creates a file with a mode, or empties the one that is there.
-pub(super) async fn create(path: &Path, mode: u32) -> Outcome<tokio::fs::File> {
+pub(super) fn create(path: &Path, mode: u32) -> Outcome<Sink> {
     let opened = std::fs::OpenOptions::new().write(true).create(true).truncate(true).mode(mode & 0o777).open(path);
     let file =
         opened.map_err(|error| Failure::new(error.to_string()).context(format!("writing {}", path.display())))?;
-    Ok(tokio::fs::File::from_std(file))
+    Ok(Sink::new(file))
 }
 
-/// How much of a file is read or written at once: each time costs a change of threads.
+/// The mode that any new file has, less what the user's mask takes away.
+pub(super) const ORDINARY_MODE: u32 = 0o666;
+
+/// How many pieces may wait to be written.
+const WAITING_PIECES: usize = 64;
+
+/// How much of a file is read at once: each time costs a change of threads.
 pub(super) const PIECE_BYTES: usize = 1 << 20;
 
 /// Reads a file in large pieces.
@@ -119,10 +129,36 @@ pub(super) fn reader(mut file: tokio::fs::File) -> BufReader<tokio::fs::File> {
     BufReader::with_capacity(PIECE_BYTES, file)
 }
 
-/// Writes a file in large pieces.
-pub(super) fn writer(mut file: tokio::fs::File) -> BufWriter<tokio::fs::File> {
-    file.set_max_buf_size(PIECE_BYTES);
-    BufWriter::with_capacity(PIECE_BYTES, file)
+/// A file that a thread of its own writes, so that the disk and the network do not wait for each other.
+pub(super) struct Sink {
+    pieces: mpsc::Sender<Bytes>,
+    writing: JoinHandle<io::Result<()>>,
+}
+
+impl Sink {
+    /// Starts the thread.
+    pub(super) fn new(mut file: File) -> Self {
+        let (pieces, mut received) = mpsc::channel::<Bytes>(WAITING_PIECES);
+        let writing = tokio::task::spawn_blocking(move || {
+            while let Some(piece) = received.blocking_recv() {
+                file.write_all(&piece)?;
+            }
+            file.flush()
+        });
+        Self { pieces, writing }
+    }
+
+    /// Takes the next piece; false if the file takes no more, which [`Sink::finish`] explains.
+    pub(super) async fn take(&self, piece: Bytes) -> bool {
+        self.pieces.send(piece).await.is_ok()
+    }
+
+    /// Waits until all is written.
+    pub(super) async fn finish(self) -> Outcome<()> {
+        drop(self.pieces);
+        let written = self.writing.await.map_err(|error| Failure::new(error.to_string()))?;
+        written.map_err(|error| Failure::new(error.to_string()).context("writing to this machine"))
+    }
 }
 
 /// Makes a path of the bytes that a Unix machine calls a file by.

@@ -8,11 +8,11 @@ use bytes::{Buf as _, Bytes, BytesMut};
 use futures::FutureExt as _;
 use russh::client::Msg;
 use russh::{Channel, ChannelMsg, ChannelReadHalf, ChannelWriteHalf};
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::io::AsyncReadExt as _;
 
 use super::client::{Connection, limited};
 use super::command::lost;
-use super::local::{self, PIECE_BYTES, Step};
+use super::local::{self, ORDINARY_MODE, PIECE_BYTES, Sink, Step};
 use crate::communicator::FileSource;
 use crate::communicator::progress::Progress;
 use crate::context::NodeContext;
@@ -130,7 +130,7 @@ pub(super) async fn download_file(
             let line = remote.line().await?.ok_or_else(|| remote.ended())?;
             match Entry::parse(&line)? {
                 Entry::File { size, name, .. } => {
-                    let file = tokio::fs::File::create(destination).await.map_err(here)?;
+                    let file = local::create(destination, ORDINARY_MODE)?;
                     remote.receive(file, size, &name).await?;
                     remote.accept().await?;
                     remote.finish().await
@@ -169,7 +169,7 @@ pub(super) async fn download_folder(
                         remote.accept().await?;
                     }
                     Entry::File { mode, size, name } => {
-                        let file = local::create(&folder.join(&name), mode).await?;
+                        let file = local::create(&folder.join(&name), mode)?;
                         remote.receive(file, size, &name).await?;
                         remote.accept().await?;
                     }
@@ -379,23 +379,37 @@ impl Remote<'_> {
     }
 
     /// Receives a file's content.
-    async fn receive(&mut self, file: tokio::fs::File, size: u64, name: &Path) -> Outcome<()> {
-        let mut file = local::writer(file);
+    async fn receive(&mut self, sink: Sink, size: u64, name: &Path) -> Outcome<()> {
         let (ctx, name) = (self.ctx, name.to_string_lossy());
         let mut progress = Progress::new(ctx, &name, 0, size);
         self.accept().await?;
         let mut left = size;
         while left > 0 {
-            if self.received.is_empty() && !self.fill().await? {
+            let mut piece = self.piece().await?;
+            let rest = piece.split_off(usize::try_from(left).map_or(piece.len(), |left| left.min(piece.len())));
+            self.received.extend_from_slice(&rest);
+            left -= piece.len() as u64;
+            progress.advance(piece.len()).await;
+            if !sink.take(piece).await {
+                break;
+            }
+        }
+        sink.finish().await?;
+        self.answer().await
+    }
+
+    /// Waits for bytes, and takes them as they come.
+    async fn piece(&mut self) -> Outcome<Bytes> {
+        while self.received.is_empty() {
+            match self.read.wait().await {
+                Some(ChannelMsg::Data { data }) => return Ok(data),
+                message => self.take(message)?,
+            }
+            if self.is_over {
                 return Err(self.ended());
             }
-            let count = usize::try_from(left).map_or(self.received.len(), |left| left.min(self.received.len()));
-            file.write_all(&self.received.split_to(count)).await.map_err(here)?;
-            progress.advance(count).await;
-            left -= count as u64;
         }
-        file.flush().await.map_err(here)?;
-        self.answer().await
+        Ok(self.received.split().freeze())
     }
 
     /// Sees that the other end has ended well.
@@ -462,10 +476,6 @@ impl Entry {
 fn complaint(line: &[u8]) -> Failure {
     let text = String::from_utf8_lossy(line);
     Failure::new(text.trim_start_matches(['\u{1}', '\u{2}']).trim_start_matches("scp: ").trim().to_owned())
-}
-
-fn here(error: std::io::Error) -> Failure {
-    Failure::new(error.to_string()).context("writing to this machine")
 }
 
 /// Splits a path of the machine into folder and name.

@@ -13,10 +13,10 @@ use russh::{Channel, ChannelMsg};
 use russh_sftp::client::error::Error as SftpError;
 use russh_sftp::client::{Config, RawSftpSession};
 use russh_sftp::protocol::{Data, FileAttributes, OpenFlags, StatusCode};
-use tokio::io::{AsyncReadExt as _, AsyncSeekExt as _, AsyncWriteExt as _};
+use tokio::io::{AsyncReadExt as _, AsyncSeekExt as _};
 
 use super::client::limited;
-use super::local::{self, Step};
+use super::local::{self, ORDINARY_MODE, Step};
 use crate::communicator::FileSource;
 use crate::communicator::progress::Progress;
 use crate::context::NodeContext;
@@ -231,17 +231,16 @@ impl Sftp {
                 Failure::new(format!("{source} is a folder")).help("end `source` with `/` to download a folder")
             );
         }
-        let here = |error: std::io::Error| {
-            Failure::new(error.to_string()).context(format!("writing {}", destination.display()))
-        };
         let mut reading = self.read(source).await?;
-        let mut file = local::writer(tokio::fs::File::create(destination).await.map_err(here)?);
         let mut progress = Progress::new(&self.ctx, source, 0, reading.size);
+        let sink = local::create(destination, ORDINARY_MODE)?;
         while let Some(piece) = reading.next().await? {
             progress.advance(piece.len()).await;
-            file.write_all(&piece).await.map_err(here)?;
+            if !sink.take(piece.into()).await {
+                break;
+            }
         }
-        file.flush().await.map_err(here)
+        sink.finish().await
     }
 
     /// Starts to read a file.
