@@ -228,7 +228,7 @@ fn a_plugin_that_is_killed_ends_the_build_and_leaves_nothing() {
     }
 }
 
-/// Returns the plugin in Rust, which cargo builds with the tests.
+/// Returns the plugin in Rust, which cargo builds with the tests of the whole workspace.
 fn example() -> PathBuf {
     Path::new(env!("CARGO_BIN_EXE_rpk")).with_file_name("examples").join("stamp")
 }
@@ -248,8 +248,7 @@ fn stamping(sandbox: &Sandbox) -> Json {
 #[ignore = "needs packer"]
 fn a_plugin_in_rust_serves_packer() {
     let sandbox = Sandbox::new();
-    let build = run(Command::new(env!("CARGO")).args(["build", "-q", "-p", "rpk-runtime", "--example", "stamp"]));
-    build.expect_status(0);
+    assert!(example().exists(), "`cargo build -p rpk-runtime --example stamp` makes it");
     std::fs::create_dir(sandbox.path("plugins")).expect("is writable");
     for name in ["packer-provisioner-stamp", "packer-post-processor-stamp"] {
         std::fs::copy(example(), sandbox.path("plugins").join(name)).expect("is there");

@@ -221,7 +221,7 @@ impl Registry {
     fn missing(&self, kind: ComponentKind, name: &str) -> Failure {
         let known = self.find(kind, name).and_then(|spec| spec.missing.clone());
         Failure::new(known.unwrap_or_else(|| format!("there is no {kind} `{name}`")))
-            .help("leave it out with `-except` or the template's `only` and `except`, or build it with Packer")
+            .help("install its plugin (`rpk plugins install`), or leave it out with `-except` or the template's `only` and `except`")
     }
 }
 

@@ -354,7 +354,9 @@ impl<'a> BuildLowering<'a, '_> {
         self.secrets.extend(
             sensitive
                 .filter_map(|option| settings.get(option.name.as_ref()))
-                .filter_map(|value| value.as_str().map(str::to_owned)),
+                .filter_map(|value| value.as_str().map(str::to_owned))
+                // What is rendered later is no secret yet.
+                .filter(|text| !text.contains("{{")),
         );
         let prepared = Prepared {
             settings: Arc::new(settings),

@@ -20,7 +20,7 @@ use super::rpc::{Broker, Service, unknown};
 use super::ui;
 use crate::communicator::{Communicator, DISCONNECTED, FileSource, Pipes};
 use crate::context::NodeContext;
-use crate::failure::{Failure, Outcome};
+use crate::failure::{Failure, FailureKind, Outcome};
 
 /// How many pieces of output may wait.
 const PIECES: usize = 16;
@@ -85,7 +85,9 @@ impl<'a> GivenCommunicator<'a> {
                 let status = match ended {
                     Ok(status) => status,
                     Err(failure) => {
-                        ctx.complain(failure.to_string()).await;
+                        if failure.kind == FailureKind::Failed {
+                            ctx.complain(failure.to_string()).await;
+                        }
                         DISCONNECTED
                     }
                 };

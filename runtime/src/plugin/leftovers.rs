@@ -5,6 +5,7 @@
 
 use std::collections::HashMap;
 use std::path::Path;
+use std::time::{Duration, Instant};
 
 use bollard::query_parameters::ListContainersOptionsBuilder;
 
@@ -12,6 +13,9 @@ use crate::context::NodeContext;
 use crate::docker::explain;
 use crate::engine::Engine;
 use crate::failure::Outcome;
+
+/// How long a container is waited for that may still come.
+const PATIENCE: Duration = Duration::from_secs(2);
 
 /// Finds the folder in the words by which the `docker` builder tells how it starts its container.
 pub(super) fn shared_folder(text: &str) -> Option<&str> {
@@ -30,11 +34,20 @@ pub(super) async fn remove_containers(ctx: &NodeContext, folder: &str) -> Outcom
     let Engine::Docker(engine) = ctx.services.engine().await? else { return Ok(()) };
     let filters = HashMap::from([("volume", vec![folder])]);
     let options = ListContainersOptionsBuilder::default().all(true).filters(&filters).build();
-    let listed = engine.client().list_containers(Some(options)).await.map_err(|error| explain(&error))?;
-    for id in listed.into_iter().filter_map(|container| container.id) {
-        if engine.remove_container(&id).await? {
-            ctx.say(format!("Removed the container that the plugin has left: {id}")).await;
+    let began = Instant::now();
+    loop {
+        let listed = engine.client().list_containers(Some(options.clone())).await.map_err(|error| explain(&error))?;
+        let is_there = !listed.is_empty();
+        for id in listed.into_iter().filter_map(|container| container.id) {
+            if engine.remove_container(&id).await? {
+                ctx.say(format!("Removed the container that the plugin has left: {id}")).await;
+            }
         }
+        // An engine goes on with what a plugin has asked for just before it died.
+        if is_there || began.elapsed() > PATIENCE {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
     }
     // What the plugin has made elsewhere is not for rpk to delete.
     let parent = Path::new(folder).parent().and_then(Path::file_name);

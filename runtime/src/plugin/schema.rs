@@ -250,8 +250,8 @@ fn field(number: u8, bytes: &[u8]) -> Vec<u8> {
 
 /// Plugins do not say which options are secret; the names do.
 fn is_secret(name: &str) -> bool {
-    let is_named = ["password", "secret", "token", "passphrase", "private_key"];
-    is_named.iter().any(|word| name.ends_with(word)) && !name.ends_with("_file")
+    let is_named = ["password", "secret_key", "secret", "token", "passphrase", "private_key"];
+    is_named.iter().any(|word| name.ends_with(word))
 }
 
 fn option_type(kind: &Type, is_weak: bool) -> OptionType {

@@ -105,14 +105,14 @@ fn judge(kind: ComponentKind, name: &str, settings: &Settings) -> Caching {
     }
 }
 
+/// Tells by its name whether an option names files of this machine.
+fn names_files(name: &str) -> bool {
+    let words = ["file", "files", "path", "paths", "dir", "dirs", "script", "scripts", "source", "sources", "playbook"];
+    words.iter().any(|word| name == *word || name.ends_with(&format!("_{word}"))) && !name.contains("remote")
+}
+
 /// Finds an option that names files by a text that only the plugin renders.
 fn late_path(settings: &Settings) -> Option<&str> {
-    let names_files = |name: &str| {
-        ["file", "files", "path", "paths", "dir", "script", "scripts", "source", "sources", "playbook"]
-            .iter()
-            .any(|word| name == *word || name.ends_with(&format!("_{word}")))
-            && !name.contains("remote")
-    };
     let own = settings.iter().filter(|(name, _)| !name.starts_with("packer_") && names_files(name));
     let mut late = own.filter(|(_, value)| {
         let mut is_late = false;
@@ -132,8 +132,11 @@ fn named_files(settings: &Settings) -> Vec<Reads> {
             continue;
         }
         each_text(value, &mut |text| {
-            // A lone word may happen to be a file's name; then it counts, which does no harm.
-            let is_path = !text.is_empty() && text.len() < 4096 && !text.contains(['\n', '{']);
+            // A lone word is a file's name only where one is wanted.
+            let is_path = (text.contains(['/', '.']) || names_files(name))
+                && !text.is_empty()
+                && text.len() < 4096
+                && !text.contains(['\n', '{']);
             let is_root = Path::new(text).parent().is_none();
             if is_path && !is_root && Path::new(text).exists() {
                 reads.push(Reads { path: text.to_owned(), is_tree: true });
@@ -173,7 +176,7 @@ mod tests {
     #[test]
     fn files_that_options_name_are_inputs() {
         let found = named_files(&settings(
-            r#"{"a": ["Cargo.toml", "no such"], "b": {"c": "src"}, "output": "src", "packer_x": "src", "d": "/"}"#,
+            r#"{"a": ["Cargo.toml", "no such"], "x_path": {"c": "src"}, "y": "src", "output": "src", "packer_x": "src", "d": "/"}"#,
         ));
         let paths: Vec<&str> = found.iter().map(|read| read.path.as_str()).collect();
         assert_eq!(paths, ["Cargo.toml", "src"]);
