@@ -15,6 +15,7 @@ use crate::docker::{self, IMAGE_BUILDER_ID, TAGGED_BUILDER_ID, describe_endpoint
 #[cfg(target_os = "linux")]
 use crate::embedded;
 use crate::failure::{Failure, Outcome};
+use rpk_planner::plan::Engine as Taken;
 
 /// What the names of states begin with that the embedded engine keeps.
 const EMBEDDED_PREFIX: &str = "embedded/";
@@ -152,18 +153,20 @@ impl LazyEngine {
     }
 
     /// Says which engine will be taken and, if nobody has asked for it, why.
-    pub async fn describe(&self) -> String {
+    pub async fn describe(&self) -> Taken {
+        let docker = || Taken { name: "docker".to_owned(), detail: describe_endpoint() };
+        let embedded = |detail: String| Taken { name: "embedded".to_owned(), detail };
         let why = match self.choice {
-            EngineChoice::Docker => return describe_endpoint(),
-            EngineChoice::Embedded => return "embedded".to_owned(),
+            EngineChoice::Docker => return docker(),
+            EngineChoice::Embedded => return embedded(String::new()),
             EngineChoice::Auto => self.stand_in(),
         };
-        match (why, self.get().await) {
+        match self.get().await {
             #[cfg(target_os = "linux")]
-            (Some(why), Ok(Engine::Embedded(_))) => format!("embedded, since {why}"),
-            #[cfg(target_os = "linux")]
-            (None, Ok(Engine::Embedded(_))) => "embedded, since no engine answers".to_owned(),
-            _ => describe_endpoint(),
+            Ok(Engine::Embedded(_)) => {
+                embedded(format!("since {}", why.unwrap_or_else(|| "no engine answers".to_owned())))
+            }
+            _ => docker(),
         }
     }
 

@@ -119,7 +119,7 @@ pub struct Options {
     /// The template's path as the user gave it.
     pub template: String,
     /// The container engine that will be used, if any node needs one.
-    pub engine: Option<String>,
+    pub engine: Option<Engine>,
     /// How many builds may run at a time; none means all.
     pub parallel_builds: Option<usize>,
     /// Whether no stored result is used.
@@ -136,7 +136,7 @@ pub struct Plan {
     /// The template's path as the user gave it.
     pub template: String,
     /// The container engine that will be used, if any node needs one.
-    pub engine: Option<String>,
+    pub engine: Option<Engine>,
     /// The nodes and edges.
     pub graph: Graph,
     /// How many builds may run at a time; none means all.
@@ -171,6 +171,22 @@ pub struct Summary {
     pub unknown: usize,
     /// The data sources, which are no steps and not counted above.
     pub data: usize,
+}
+
+/// The container engine of a plan.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Engine {
+    /// Which one, in a word: `docker` or `embedded`.
+    pub name: String,
+    /// Where it is, or why it was taken, as in "at unix:///run/other.sock"; empty if there is nothing to say.
+    pub detail: String,
+}
+
+impl std::fmt::Display for Engine {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.name)?;
+        if self.detail.is_empty() { Ok(()) } else { write!(f, " {}", self.detail) }
+    }
 }
 
 impl Plan {

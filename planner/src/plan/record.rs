@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 
-use super::{Action, Plan, Reason, Step};
+use super::{Action, Engine, Plan, Reason, Step};
 use crate::graph::{Edge, Node};
 use crate::key::{CacheKey, Input, InputValue, keyed};
 
@@ -82,7 +82,7 @@ impl Plan {
         });
         PlanRecord {
             template: self.template.clone(),
-            engine: self.engine.clone(),
+            engine: self.engine.as_ref().map(ToString::to_string),
             variables: variables.collect(),
             nodes: self.steps().map(|step| self.node_record(step, &place)).collect(),
             is_whole: true,
@@ -161,7 +161,8 @@ impl PlanRecord {
         });
         Some(Self {
             template: text(plan, "template")?,
-            engine: text(plan, "engine"),
+            engine: text(plan, "engine")
+                .map(|name| Engine { name, detail: text(plan, "engine_detail").unwrap_or_default() }.to_string()),
             variables: variables.iter().map(|(name, value)| (name.clone(), value_from_json(value))).collect(),
             nodes: nodes.collect::<Option<_>>()?,
             is_whole: false,

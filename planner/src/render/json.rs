@@ -19,6 +19,7 @@ struct Document<'a> {
     rpk_version: &'a str,
     template: &'a str,
     engine: Option<&'a str>,
+    engine_detail: Option<&'a str>,
     variables: serde_json::Map<String, Json>,
     nodes: Nodes<'a>,
     summary: SummaryDocument<'a>,
@@ -104,7 +105,8 @@ pub fn write_plan_json(
         format_version: "1.0",
         rpk_version,
         template: &plan.template,
-        engine: plan.engine.as_deref(),
+        engine: plan.engine.as_ref().map(|engine| engine.name.as_str()),
+        engine_detail: plan.engine.as_ref().map(|engine| engine.detail.as_str()).filter(|detail| !detail.is_empty()),
         variables,
         nodes: Nodes(plan),
         summary: SummaryDocument {

@@ -268,9 +268,8 @@ pub(crate) fn stored_credentials(registry: &str) -> Option<DockerCredentials> {
 #[must_use]
 pub fn describe_endpoint() -> String {
     match Endpoint::find() {
-        Ok(endpoint) if endpoint.origin == DEFAULT_ORIGIN => "docker".to_owned(),
-        Ok(endpoint) => format!("docker at {}", endpoint.host),
-        Err(_) => "docker".to_owned(),
+        Ok(endpoint) if endpoint.origin != DEFAULT_ORIGIN => format!("at {}", endpoint.host),
+        _ => String::new(),
     }
 }
 

@@ -44,7 +44,7 @@ fn plans_of_all_states_are_written_as_recorded() {
     let (world, store) = states();
     let options = Options {
         template: "template.json".to_owned(),
-        engine: Some("docker".to_owned()),
+        engine: Some(crate::plan::Engine { name: "docker".to_owned(), detail: String::new() }),
         parallel_builds: Some(1),
         ..Options::default()
     };
