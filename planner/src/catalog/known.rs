@@ -115,9 +115,8 @@ pub fn known_components() -> Vec<ComponentSpec> {
             for name in *names {
                 let mut spec = ComponentSpec::new(kind, *name);
                 spec.is_open = true;
-                spec.missing = Some(format!(
-                    "{kind} `{name}` needs Packer's `{family}` plugin, which is not installed"
-                ));
+                spec.missing =
+                    Some(format!("{kind} `{name}` needs Packer's `{family}` plugin, which is not installed"));
                 match kind {
                     ComponentKind::Builder => spec = spec.captures(|_| ArtifactKind::Unknown),
                     ComponentKind::Provisioner | ComponentKind::DataSource => {}

@@ -281,7 +281,7 @@ impl Search<'_> {
             };
             let ignores = self.request.ignores_pre_releases;
             let mut found = folder::find(&self.request.folders.main, &may_serve, &mut self.remarks);
-            found.retain(|plugin| !(ignores && !plugin.version.pre_release.is_empty()));
+            found.retain(|plugin| !ignores || plugin.version.pre_release.is_empty());
             self.installed = Some(found);
         }
         self.installed.as_deref().unwrap_or_default()
