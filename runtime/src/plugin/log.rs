@@ -43,13 +43,14 @@ impl Log {
         }
     }
 
-    /// Returns the last lines that say what went wrong: from a panic on, or just the last ones.
+    /// Returns the lines that say what went wrong: those of a panic, or, of a plugin that has hardly begun, the last.
     #[must_use]
-    pub fn last_words(&self) -> Vec<String> {
+    pub fn last_words(&self, has_begun: bool) -> Vec<String> {
         let text = self.path.as_deref().and_then(|path| tail(path).ok()).unwrap_or_default();
         let said: Vec<&str> = text.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
         let panicked = said.iter().position(|line| line.contains("panic:"));
-        let from = panicked.unwrap_or_else(|| said.len().saturating_sub(TOLD));
+        let last = if has_begun { said.len() } else { said.len().saturating_sub(TOLD) };
+        let from = panicked.unwrap_or(last);
         said[from..].iter().take(TOLD).map(|line| (*line).to_owned()).collect()
     }
 
@@ -105,7 +106,9 @@ mod tests {
         let path = log.path.clone().expect("is made");
         assert_eq!(log.keep(), None, "nothing was said");
         std::fs::write(&path, "starting\n\npanic: runtime error\ngoroutine 1\na\nb\nc\nd\n").expect("is writable");
-        assert_eq!(log.last_words(), ["panic: runtime error", "goroutine 1", "a", "b", "c"]);
+        assert_eq!(log.last_words(true), ["panic: runtime error", "goroutine 1", "a", "b", "c"]);
+        std::fs::write(&path, "one\ntwo\n").expect("is writable");
+        assert!(log.last_words(true).is_empty() && log.last_words(false) == ["one", "two"]);
         assert_eq!(log.keep(), Some(path.as_path()));
         drop(log);
         assert!(path.exists());

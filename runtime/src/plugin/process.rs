@@ -108,7 +108,7 @@ impl Plugin {
             Ok(connected) => connected,
             Err(failure) => {
                 let _ = kill_process_group(group, Signal::KILL);
-                return Err(told(failure, &log));
+                return Err(told(failure, &log, false));
             }
         };
         // What it prints later means nothing, but must not fill the pipe.
@@ -151,7 +151,7 @@ impl Plugin {
         };
         let how = self.end().await.unwrap_or_else(|| lost.to_string());
         let failure = Failure::new(format!("{} ended unexpectedly: {how}", self.launch.name));
-        told(failure, &self.log)
+        told(failure, &self.log, true)
     }
 
     /// Waits a moment for its end and says how that was; none if it goes on.
@@ -189,8 +189,8 @@ impl Drop for Plugin {
 }
 
 /// Adds to a failure what the plugin has said, and where the rest of it is kept.
-fn told(mut failure: Failure, log: &Log) -> Failure {
-    failure.chain.extend(log.last_words());
+fn told(mut failure: Failure, log: &Log, has_begun: bool) -> Failure {
+    failure.chain.extend(log.last_words(has_begun));
     match log.keep() {
         Some(path) => failure.help(format!("read its log in {}", path.display())),
         None => failure,
