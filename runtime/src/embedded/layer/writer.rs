@@ -177,7 +177,7 @@ mod tests {
     #[test]
     fn what_does_not_fit_a_header_is_read_back_from_records() {
         let path = [b"a/".repeat(200), b"\xffodd".to_vec()].concat();
-        let attributes = [("user.x".to_owned(), b"1\n\0".to_vec())];
+        let attributes = [("user.x".to_owned(), b"1\0\xff".to_vec())];
         let entry = Entry {
             path: &path,
             kind: Kind::File,
@@ -203,7 +203,7 @@ mod tests {
             let extension = extension.expect("is well-formed");
             pax.insert(extension.key_bytes().to_owned(), extension.value_bytes().to_owned());
         }
-        assert_eq!(pax[b"SCHILY.xattr.user.x".as_slice()], b"1\n\0");
+        assert_eq!(pax[b"SCHILY.xattr.user.x".as_slice()], b"1\0\xff");
         assert_eq!(pax[b"uid".as_slice()], b"5000000");
         assert_eq!(found.header().mode().expect("is a number"), 0o4755);
         let mut text = String::new();
