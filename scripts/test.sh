@@ -34,6 +34,11 @@ need bzip2
 need unzip
 need curl
 need python3
+# The server that ssh and SFTP are tested on, and what logs in to it besides. Its users are made by root.
+PATH="$PATH:/usr/sbin"
+need sshd openssh-server
+need ssh openssh-client
+need useradd passwd
 # What the engine within rpk is tested with.
 need docker-registry
 need skopeo

@@ -88,6 +88,14 @@ pub enum Command {
         after_help = "Examples:\n  rpk fmt image.pkr.hcl\n  rpk fmt -check -diff -recursive .\n  rpk fmt - < image.pkr.hcl"
     )]
     Fmt(FmtArguments),
+    /// List, install and remove plugins
+    #[command(
+        after_help = "Examples:\n  rpk plugins installed\n  rpk plugins required image.pkr.hcl\n  rpk plugins install -path ./packer-plugin-x github.com/acme/x\n  rpk plugins remove github.com/acme/x"
+    )]
+    Plugins(PluginsArguments),
+    /// Install the plugins that a template requires
+    #[command(after_help = "Examples:\n  rpk init image.pkr.hcl\n  rpk init -mirror=/srv/packer-plugins image.pkr.hcl")]
+    Init(InitArguments),
     /// Print a JSON Schema of legacy templates, for editors
     #[command(after_help = "Examples:\n  rpk schema > template.schema.json")]
     Schema(SchemaArguments),
@@ -100,7 +108,7 @@ pub enum Command {
 }
 
 /// Which template, and with which variables.
-#[derive(Clone, Debug, Args)]
+#[derive(Clone, Debug, Default, Args)]
 pub struct TemplateArguments {
     /// The template: a file, a directory that holds one, or `-` for standard input [default: the one in the current
     /// directory]
@@ -120,7 +128,11 @@ pub struct TemplateArguments {
     /// Accepted for Packer's sake: values are always worked out in the order in which they need each other
     #[arg(long, hide = true, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_value = "false", default_missing_value = "true", action = ArgAction::Set, value_parser = boolean)]
     pub use_sequential_evaluation: bool,
-    /// Accepted for Packer's sake: rpk loads no plugins
+    /// Take components from plugins although rpk has them: their types with commas between them, or `all`; `off` leaves
+    /// out all plugins [env: RPK_PLUGINS]
+    #[arg(long, value_name = "TYPE,…")]
+    pub plugins: Option<String>,
+    /// Pass over plugins that are pre-releases
     #[arg(long, hide = true, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_value = "false", default_missing_value = "true", action = ArgAction::Set, value_parser = boolean)]
     pub ignore_prerelease_plugins: bool,
     /// Take just these builds
@@ -456,6 +468,52 @@ pub struct FmtArguments {
     pub recursive: bool,
     #[command(flatten)]
     pub output: OutputArguments,
+}
+
+/// `plugins`
+#[derive(Debug, Args)]
+pub struct PluginsArguments {
+    /// What to do
+    #[arg(value_enum)]
+    pub action: PluginAction,
+    /// A template, or a plugin's source such as github.com/hashicorp/docker and a version
+    pub words: Vec<String>,
+    /// The executable to install
+    #[arg(long, value_name = "FILE")]
+    pub path: Option<PathBuf>,
+    /// Where releases are taken from: a folder or the address of a web directory [env: RPK_PLUGIN_MIRROR]
+    #[arg(long, value_name = "PLACE")]
+    pub mirror: Option<String>,
+    #[command(flatten)]
+    pub output: OutputArguments,
+}
+
+/// What is done with plugins.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum PluginAction {
+    /// List those that are installed
+    Installed,
+    /// List those that a template requires
+    Required,
+    /// Install one
+    Install,
+    /// Remove one
+    Remove,
+}
+
+/// `init`
+#[derive(Debug, Args)]
+pub struct InitArguments {
+    #[command(flatten)]
+    pub template: TemplateArguments,
+    #[command(flatten)]
+    pub output: OutputArguments,
+    /// Take the newest versions, even if others that will do are installed
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_value = "false", default_missing_value = "true", action = ArgAction::Set, value_parser = boolean)]
+    pub upgrade: bool,
+    /// Where releases are taken from: a folder or the address of a web directory [env: RPK_PLUGIN_MIRROR]
+    #[arg(long, value_name = "PLACE")]
+    pub mirror: Option<String>,
 }
 
 /// `schema`

@@ -115,6 +115,13 @@ pub async fn execute(
         Err(error) => write_err(&format!("the run is not recorded: cannot write in {}: {error}\n", folder.display())),
     }
     let ledger = Arc::new(ledger);
+    let returning = ledger.clone();
+    let put_back = tokio::task::spawn_blocking(move || returning.put_back()).await;
+    put_back.unwrap_or_else(|error| Err(std::io::Error::other(error))).map_err(|error| {
+        Failure::new(error.to_string())
+            .context("putting a file back from the cache")
+            .help("run `rpk apply` again: what cannot be put back is made again")
+    })?;
     let registry = grounds.registry.clone();
     let options = execution.options;
     let report = {

@@ -4,11 +4,11 @@ use std::collections::BTreeMap;
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Instant;
 
 use rpk_planner::diagnostic::{Diagnostic, Diagnostics};
-use rpk_planner::expression::value::Value;
 use rpk_planner::graph::Graph;
-use rpk_planner::lower::hcl::{DataRequest, Given, GivenText, HclInputs, check_variables, lower_hcl};
+use rpk_planner::lower::hcl::{Answer, Answers, DataRequest, Given, GivenText, HclInputs, check_variables, lower_hcl};
 use rpk_planner::lower::{Inputs, Selection, lower};
 use rpk_planner::span::{FileId, Sources};
 use rpk_planner::template::{Written, hcl, json, variable_file};
@@ -245,7 +245,7 @@ impl Read {
             root: self.root.clone(),
             given: self.given.clone(),
             files: Arc::new(Disk),
-            data: BTreeMap::new(),
+            data: Answers::new(),
         }
     }
 
@@ -304,18 +304,15 @@ impl Read {
 }
 
 /// Asks data sources for their values; tells whether any of them has answered.
-fn ask(
-    requests: &[DataRequest],
-    registry: &Registry,
-    data: &mut BTreeMap<(String, String), Value>,
-    problems: &mut Diagnostics,
-) -> bool {
+fn ask(requests: &[DataRequest], registry: &Registry, data: &mut Answers, problems: &mut Diagnostics) -> bool {
     let mut has_answered = false;
     for request in requests {
+        let began = Instant::now();
         match registry.ask(&request.kind, &request.settings) {
             None => {}
             Some(Ok(value)) => {
-                data.insert((request.kind.clone(), request.name.clone()), value);
+                let answer = Answer { value, took: began.elapsed() };
+                data.insert((request.kind.clone(), request.name.clone()), answer);
                 has_answered = true;
             }
             Some(Err(failure)) => {

@@ -8,6 +8,7 @@ mod execution;
 mod exit;
 mod files;
 mod input;
+mod plugins;
 mod prompt;
 mod report;
 mod revision;

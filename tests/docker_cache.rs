@@ -156,11 +156,15 @@ fn what_was_taken_away_or_changed_is_made_again() {
     let exported = template(&sandbox, json!({ "export_path": "out.tar" }), json!([shell(&["true"])]), json!([]));
     apply(&sandbox, &exported, &[]);
     assert_eq!(apply(&sandbox, &exported, &[]), [""; 0]);
+    let content = std::fs::read(sandbox.path("out.tar")).expect("is there");
     sandbox.write("out.tar", "changed");
+    assert_eq!(reason(&sandbox, "docker/capture").0, "cached", "there is a copy");
+    assert_eq!(apply(&sandbox, &exported, &[]), [""; 0]);
+    assert!(std::fs::read(sandbox.path("out.tar")).expect("is there") == content);
+    std::fs::remove_dir_all(sandbox.outside("home/.cache/rpk/files")).expect("is there");
+    std::fs::remove_file(sandbox.path("out.tar")).expect("is there");
     assert_eq!(reason(&sandbox, "docker/capture").0, "artifact-missing");
     assert_eq!(apply(&sandbox, &exported, &[]), ["docker/capture"], "the state after the last provisioner is there");
-    std::fs::remove_file(sandbox.path("out.tar")).expect("is there");
-    apply(&sandbox, &exported, &[]);
     assert!(sandbox.path("out.tar").exists());
 }
 

@@ -60,7 +60,10 @@ fn transcript(case: &Path) -> String {
         let mut command = Command::new(env!("CARGO_BIN_EXE_rpk"));
         command.current_dir(case).env_clear().stdin(Stdio::null());
         // No engine answers, so that no image's digest is known on one machine and not on another.
-        command.env("RPK_CACHE_DIR", cache.path()).env("DOCKER_HOST", "unix:///nowhere/docker.sock");
+        command
+            .env("RPK_PLUGINS", "off")
+            .env("RPK_CACHE_DIR", cache.path())
+            .env("DOCKER_HOST", "unix:///nowhere/docker.sock");
         command.env("RPK_ENGINE", "docker");
         while let Some((name, value)) =
             words.peek().and_then(|word| word.split_once('=')).filter(|(name, _)| !name.starts_with('-'))

@@ -40,6 +40,7 @@ impl Project {
     ) -> Ended {
         let mut command = Command::new(program);
         command.args(line).current_dir(self.0.path().join("work").join(folder)).env_clear().stdin(Stdio::null());
+        command.env("RPK_PLUGINS", "off");
         command.env("PATH", std::env::var_os("PATH").unwrap_or_default()).env("HOME", self.0.path().join("home"));
         for name in ["AUTHOR", "COMMITTER"] {
             command.env(format!("GIT_{name}_NAME"), "a").env(format!("GIT_{name}_EMAIL"), "a@example.org");

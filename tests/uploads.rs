@@ -1,4 +1,5 @@
-//! `upload` against real servers: one that takes files by PUT and misbehaves on demand, and storage that speaks S3.
+//! `upload` against real servers: one that takes files by PUT and misbehaves on demand, storage that speaks S3, and
+//! OpenSSH's SFTP server.
 
 mod common;
 
@@ -7,6 +8,7 @@ use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
+use common::sshd::{PASSWORD, Sshd};
 use common::{Ended, Sandbox, run};
 use serde_json::{Value as Json, json};
 
@@ -227,4 +229,81 @@ fn storage_without_the_bucket_is_a_clear_failure() {
     assert_says(&ended, &["NoSuchBucket", "uploading b c to s3://elsewhere/b c"]);
     let bare = json!({ "url": "s3://bucket/", "endpoint": server.address });
     assert_says(&upload(&sandbox, &["b c"], bare).expect_status(1), &["nobody has given an access key"]);
+}
+
+/// The options of an upload to a server's own folder.
+fn to_sshd(sandbox: &Sandbox, server: &Sshd, path: &str) -> Json {
+    let key = std::fs::read_to_string(server.path("host.pub")).expect("is readable");
+    sandbox.write("known", format!("[127.0.0.1]:{} {key}", server.port));
+    json!({
+        "url": format!("sftp://{}@127.0.0.1:{}{path}", server.user, server.port),
+        "private_key_file": server.path("id"), "known_hosts_file": "known"
+    })
+}
+
+#[test]
+#[ignore = "needs sshd and root"]
+fn sftp_servers_get_files_whole_and_only_what_is_missing() {
+    let sandbox = sandbox();
+    let server = Sshd::start(&sandbox, "");
+    let home = PathBuf::from(format!("/home/{}", server.user));
+    let options = to_sshd(&sandbox, &server, "/~/new/folder/");
+    let ended = upload(&sandbox, &["a.box", "b c"], options.clone()).expect_status(0);
+    assert_says(&ended, &["Uploaded a.box: the server has its SHA-256"]);
+    let file = std::fs::read(sandbox.path("a.box")).expect("is readable");
+    assert!(std::fs::read(home.join("new/folder/a.box")).expect("has arrived") == file);
+    assert_eq!(std::fs::read(home.join("new/folder/b c")).expect("has arrived"), b"small");
+    assert_eq!(std::fs::read_dir(home.join("new/folder")).expect("is there").count(), 2, "no parts are left");
+    assert_says(&upload(&sandbox, &["a.box"], options).expect_status(0), &["a.box is there already"]);
+
+    // An earlier run came this far.
+    let digest = std::process::Command::new("sha256sum").arg(sandbox.path("a.box")).output().expect("is installed");
+    let digest = String::from_utf8_lossy(&digest.stdout)[..8].to_owned();
+    let part = home.join(format!("b.box.{digest}.part"));
+    std::fs::write(&part, &file[..1_000_000]).expect("is writable");
+    common::sshd::must(Command::new("chown").arg(&server.user).arg(&part));
+    let ended = upload(&sandbox, &["a.box"], to_sshd(&sandbox, &server, "/~/b.box")).expect_status(0);
+    assert_says(&ended, &["1000000 of 4000000 bytes were there from an earlier run"]);
+    assert!(std::fs::read(home.join("b.box")).expect("has arrived") == file && !part.exists());
+    // What it left may be something else.
+    std::fs::write(&part, vec![0; 1_000_000]).expect("is writable");
+    common::sshd::must(Command::new("chown").arg(&server.user).arg(&part));
+    upload(&sandbox, &["a.box"], to_sshd(&sandbox, &server, "/~/b.box.2")).expect_status(0);
+    std::fs::remove_file(home.join("b.box")).expect("is there");
+    upload(&sandbox, &["a.box"], to_sshd(&sandbox, &server, "/~/b.box")).expect_status(0);
+    assert!(std::fs::read(home.join("b.box")).expect("has arrived") == file);
+}
+
+#[test]
+#[ignore = "needs sshd and root"]
+fn sftp_servers_without_a_shell_are_verified_by_reading_back() {
+    let sandbox = sandbox();
+    let server = Sshd::start(&sandbox, "ForceCommand internal-sftp");
+    let ended = upload(&sandbox, &["a.box"], to_sshd(&sandbox, &server, "/~/")).expect_status(0);
+    assert_says(&ended, &["the server has its SHA-256"]);
+}
+
+#[test]
+#[ignore = "needs sshd and root"]
+fn sftp_servers_that_refuse_or_are_not_trusted_are_clear_failures() {
+    let sandbox = sandbox();
+    let mut server = Sshd::start(&sandbox, "");
+    let mut wrong = to_sshd(&sandbox, &server, "/~/");
+    wrong.as_object_mut().expect("is an object").remove("private_key_file");
+    wrong["password"] = json!("wr0ng-pass");
+    let ended = upload(&sandbox, &["b c"], wrong.clone()).expect_status(1);
+    assert_says(&ended, &["logging in to 127.0.0.1", "tried the password"]);
+    assert!(!format!("{}{}", ended.stdout, ended.stderr).contains("wr0ng-pass"));
+    wrong["password"] = json!(PASSWORD);
+    upload(&sandbox, &["b c"], wrong.clone()).expect_status(0);
+    wrong.as_object_mut().expect("is an object").remove("known_hosts_file");
+    assert_says(&upload(&sandbox, &["b c"], wrong).expect_status(1), &["known_hosts"]);
+
+    let denied = to_sshd(&sandbox, &server, "/root/");
+    assert_says(&upload(&sandbox, &["b c"], denied).expect_status(1), &["permission denied"]);
+    let mut gone = to_sshd(&sandbox, &server, "/~/");
+    server.kill();
+    gone["retries"] = json!(1);
+    let ended = upload(&sandbox, &["b c"], gone).expect_status(1);
+    assert_says(&ended, &["2 attempts have failed", "trying again in 0.5 s", "refused"]);
 }

@@ -4,6 +4,7 @@
 //! How it looks on a terminal is the business of the command line.
 
 use crate::span::Span;
+use crate::value::redactor::Redactor;
 
 /// How bad a problem is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -38,13 +39,31 @@ pub struct Diagnostic {
     pub labels: Vec<Label>,
     /// What to do about it, as an imperative.
     pub help: Option<String>,
+    /// What the names in a wrong expression stood for; none if nobody has looked yet.
+    pub operands: Option<Vec<Operand>>,
+}
+
+/// A name in an expression and what it stood for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Operand {
+    /// The name as it is written, such as `var.tags["release"]`.
+    pub name: String,
+    /// The value in a few words: a short value itself, of others the type and size.
+    pub value: String,
 }
 
 impl Diagnostic {
     /// Makes an error without a place.
     #[must_use]
     pub fn error(code: &'static str, message: impl Into<String>) -> Self {
-        Self { severity: Severity::Error, code, message: message.into(), labels: Vec::new(), help: None }
+        Self {
+            severity: Severity::Error,
+            code,
+            message: message.into(),
+            labels: Vec::new(),
+            help: None,
+            operands: None,
+        }
     }
 
     /// Makes a warning without a place.
@@ -95,6 +114,25 @@ impl Diagnostics {
         self.all.extend(other.all);
     }
 
+    /// Returns the problems found since there were this many, to say more about them.
+    pub(crate) fn since(&mut self, count: usize) -> &mut [Diagnostic] {
+        self.all.get_mut(count..).unwrap_or_default()
+    }
+
+    /// Replaces sensitive values in everything that the problems say.
+    pub(crate) fn redact(&mut self, redactor: &Redactor) {
+        for diagnostic in &mut self.all {
+            let texts = [Some(&mut diagnostic.message), diagnostic.help.as_mut()].into_iter().flatten();
+            let labels = diagnostic.labels.iter_mut().map(|label| &mut label.text);
+            let operands = diagnostic.operands.iter_mut().flatten().map(|operand| &mut operand.value);
+            for text in texts.chain(labels).chain(operands) {
+                if redactor.hides(text) {
+                    *text = redactor.redact(text);
+                }
+            }
+        }
+    }
+
     /// Drops the problems with these codes, which follow from others.
     pub fn forget(&mut self, codes: &[&str]) {
         self.all.retain(|diagnostic| !codes.contains(&diagnostic.code));
@@ -140,7 +178,11 @@ impl Diagnostics {
         let mut sorted: Vec<&Diagnostic> = self.all.iter().collect();
         // Found by several passes over the template, read from top to bottom.
         sorted.sort_by_key(|diagnostic| (diagnostic.labels.first().map(|label| label.span), &diagnostic.message));
-        sorted.dedup();
+        // The same mistake with other values, as in the rounds of a loop, is one mistake.
+        sorted.dedup_by(|one, other| {
+            (&one.message, &one.labels, &one.help, one.severity, one.code)
+                == (&other.message, &other.labels, &other.help, other.severity, other.code)
+        });
         sorted.into_iter()
     }
 }

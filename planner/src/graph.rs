@@ -3,6 +3,8 @@
 //! Node ids, their order and what the edges mean are public: plans print them, command lines name them. `petgraph`
 //! holds the graph and stays inside this file.
 
+mod data;
+
 use std::collections::HashMap;
 use std::fmt;
 use std::sync::{Arc, OnceLock};
@@ -13,11 +15,12 @@ use petgraph::graph::{DiGraph, NodeIndex};
 use petgraph::visit::EdgeRef;
 use serde::{Deserialize, Serialize};
 
-use crate::catalog::{Caching, Moment, Reads, Recipe, Settings};
+use crate::catalog::{Caching, Load, Moment, Reads, Recipe, Settings};
 use crate::late::{BuildNames, Deferred, LateRenderer};
 use crate::span::Span;
 use crate::value::redactor::Redactor;
 pub use crate::value::usage::Origin;
+pub use data::DataSource;
 
 /// Names a node: a path such as `docker/provision/2`, the same in every run.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -187,6 +190,8 @@ pub struct Node {
     pub keeps_input: bool,
     /// Whether it needs a container engine.
     pub uses_engine: bool,
+    /// What it keeps busy while it runs.
+    pub load: Load,
     /// Why it does not take part, if so.
     pub excluded: Option<Exclusion>,
     /// Whether and when its result may be reused.
@@ -255,6 +260,8 @@ pub struct Graph {
     index: OnceLock<HashMap<NodeId, NodeIndex>>,
     /// The builds, in the order in which they start.
     pub builds: Vec<Build>,
+    /// The data sources, each after those that it needs.
+    pub data: Vec<DataSource>,
     /// The user variables that the template has, by name.
     pub variables: std::collections::BTreeMap<String, Variable>,
     /// Keeps sensitive values out of what is shown.

@@ -248,6 +248,9 @@ fn describe(subject: Subject<'_>, sink: &mut dyn Sink) {
     let moment = node.kind.moment();
     sink.put("rpk:component", Part::Text(&node.component));
     sink.put("rpk:version", Part::Json(&Json::from(node.recipe.version)));
+    if let Some(implementation) = &node.recipe.implementation {
+        sink.put("rpk:plugin", Part::Text(implementation));
+    }
     match node.kind {
         // An artifact has one owner: taken away from one, it must not be missing for another of the same content.
         NodeKind::Capture | NodeKind::PostProcess { .. } => sink.put("rpk:node", Part::Text(node.id.as_str())),
@@ -275,7 +278,7 @@ fn describe(subject: Subject<'_>, sink: &mut dyn Sink) {
         }
     }
     variables(graph, node, sink);
-    contents(node, facts, sink);
+    contents(graph, node, facts, sink);
     let mut given: Vec<(Edge, usize)> = graph.inputs_at(place).filter(|(edge, _)| *edge != Edge::Order).collect();
     given.sort_by_key(|(_, from)| *from);
     for (_, from) in given {
@@ -333,7 +336,10 @@ fn variables(graph: &Graph, node: &Node, sink: &mut dyn Sink) {
 }
 
 /// Walks over the contents that a node reads; what nobody has looked at is unknown.
-fn contents(node: &Node, facts: Option<&NodeFacts>, sink: &mut dyn Sink) {
+fn contents(graph: &Graph, node: &Node, facts: Option<&NodeFacts>, sink: &mut dyn Sink) {
+    for data in graph.unasked(node) {
+        sink.put(data.id.as_str(), Part::Content(&InputValue::Unknown));
+    }
     let mut found: Vec<&Input> = facts.map_or(&[][..], |facts| &facts.contents).iter().collect();
     found.sort_by(|a, b| a.path.cmp(&b.path));
     for input in &found {

@@ -175,4 +175,7 @@ pub enum Event {
 pub trait Reporter: Send {
     /// Takes note of an event; called in order, from one task.
     fn report(&mut self, event: &Event);
+
+    /// Shows what was reported so far: for the moment nothing more is to come.
+    fn settle(&mut self) {}
 }

@@ -24,6 +24,7 @@ use std::time::Duration;
 
 use futures::FutureExt as _;
 use futures::future::BoxFuture;
+use rpk_planner::catalog::Load;
 use rpk_planner::graph::{Edge, Graph, Node, NodeId, NodeKind};
 use rpk_planner::plan::{Action, Plan};
 use tokio::sync::mpsc;
@@ -41,7 +42,7 @@ use crate::failure::{Failure, FailureKind, Outcome};
 use crate::keeping;
 use crate::lane::{self, Maker};
 use crate::registry::Registry;
-use crate::state::{States, has_work};
+use crate::state::{Room, States, has_work};
 use task::{Again, Ended, MachineWork, Product, Start, Task, machine_task, settle};
 
 /// How many events may wait before the nodes that send them do.
@@ -54,6 +55,20 @@ pub struct Options {
     pub parallel_builds: Option<usize>,
     /// What to do when a node of a machine fails.
     pub on_error: OnError,
+}
+
+/// How many nodes may run at once that keep the same thing busy.
+///
+/// Work for the processors gains nothing from more tasks than there are processors. An engine works on several requests
+/// at once and is slowed down by very many; a process may be one that waits.
+fn limit(load: Load) -> usize {
+    let processors = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    match load {
+        Load::Elsewhere => usize::MAX,
+        Load::Engine => (4 * processors).max(16),
+        Load::Processor => processors,
+        Load::Process => (8 * processors).max(64),
+    }
 }
 
 /// Runs a plan to its end and reports what happened.
@@ -86,6 +101,8 @@ pub async fn apply(
         work_of: HashMap::new(),
         reports: Vec::new(),
         active: 0,
+        busy: Default::default(),
+        limits: Load::ALL.map(limit),
         own: own_nodes(&plan.graph),
         touched: (0..plan.graph.builds.len()).collect(),
     };
@@ -142,6 +159,9 @@ struct Run<'a> {
     reports: Vec<BuildReport>,
     /// How many builds have begun and not ended.
     active: usize,
+    /// How many nodes run of each kind of load, and how many may.
+    busy: [usize; Load::ALL.len()],
+    limits: [usize; Load::ALL.len()],
     /// Where each build's nodes are.
     own: Vec<OwnNodes>,
     /// Builds that may have ended since somebody looked.
@@ -180,6 +200,13 @@ impl<'a> Run<'a> {
     async fn drive(&mut self, mut incoming: mpsc::Receiver<Event>) -> RunReport {
         let began = Instant::now();
         self.reporter.report(&Event::RunStarted { run: self.services.run_id.clone() });
+        for data in &self.plan.graph.data {
+            // It was asked before there was a plan; without an answer there would be no run.
+            let duration = data.asked.unwrap_or_default();
+            self.reporter.report(&Event::NodeStarted { node: data.id.clone() });
+            let status = NodeStatus::Ran;
+            self.reporter.report(&Event::NodeFinished { node: data.id.clone(), status, duration, error: None });
+        }
         for step in self.plan.steps().filter(|step| step.action == Action::Skip) {
             // An error-cleanup provisioner may still run; it ends with its build.
             if step.node.excluded.is_some() {
@@ -203,6 +230,9 @@ impl<'a> Run<'a> {
             }
             if self.running.is_empty() && self.states.all_ended() {
                 break;
+            }
+            if incoming.is_empty() {
+                self.reporter.settle();
             }
             tokio::select! {
                 biased;
@@ -235,6 +265,7 @@ impl<'a> Run<'a> {
             duration: began.elapsed(),
         };
         self.reporter.report(&Event::RunFinished { report: report.clone() });
+        self.reporter.settle();
         report
     }
 
@@ -245,12 +276,12 @@ impl<'a> Run<'a> {
 
     fn start_ready(&mut self) {
         loop {
-            let limit = self.options.parallel_builds.unwrap_or(usize::MAX);
-            let active = self.active;
-            let lanes = &self.lanes;
-            // A build that has begun goes on; a new one waits for a free place.
-            let next = self.states.start_next(|_, build| lanes[build].started.is_some() || active < limit);
-            let Some(id) = next else { return };
+            let room = Room {
+                build: self.active < self.options.parallel_builds.unwrap_or(usize::MAX),
+                load: Load::ALL.map(|load| self.busy[load as usize] < self.limits[load as usize]),
+            };
+            let Some((id, load)) = self.states.start_next(room) else { return };
+            self.busy[load as usize] += 1;
             self.start_node(&id);
         }
     }
@@ -416,7 +447,10 @@ impl<'a> Run<'a> {
         self.lanes[started.build].running -= 1;
         self.touched.insert(started.build);
         match started.work.clone() {
-            Work::Node(node) => self.node_ended(&node, &started, ended),
+            Work::Node(node) => {
+                self.busy[self.node(&node).load as usize] -= 1;
+                self.node_ended(&node, &started, ended);
+            }
             Work::ErrorCleanup { build, keep_machine } => {
                 self.lanes[build].cleanup_has_run = true;
                 self.conclude(&started, ended.result);

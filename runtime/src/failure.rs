@@ -22,13 +22,15 @@ pub struct Failure {
     pub exit_status: Option<i64>,
     /// What to do, as an imperative.
     pub help: Option<String>,
+    /// Whether the same may succeed later, since the machine was out of reach.
+    pub may_pass: bool,
 }
 
 impl Failure {
     /// Makes a failure of one line.
     #[must_use]
     pub fn new(message: impl Into<String>) -> Self {
-        Self { kind: FailureKind::Failed, chain: vec![message.into()], exit_status: None, help: None }
+        Self { kind: FailureKind::Failed, chain: vec![message.into()], exit_status: None, help: None, may_pass: false }
     }
 
     /// Makes the end of a node that was told to stop.
@@ -50,6 +52,13 @@ impl Failure {
     #[must_use]
     pub fn help(mut self, text: impl Into<String>) -> Self {
         self.help = Some(text.into());
+        self
+    }
+
+    /// Says that the same may succeed later, since the machine was out of reach.
+    #[must_use]
+    pub fn may_pass(mut self) -> Self {
+        self.may_pass = true;
         self
     }
 

@@ -32,6 +32,7 @@ mod keeping;
 mod lane;
 mod local_script;
 mod output;
+pub mod plugin;
 pub mod post_processor;
 pub mod provisioner;
 mod puppet;

@@ -5,7 +5,9 @@ use std::io::Write as _;
 use std::process::Stdio;
 use std::time::Duration;
 
-use rpk_planner::catalog::{ComponentKind, ComponentSpec, Problem, Recipe, Rendering, boolean, string, string_list};
+use rpk_planner::catalog::{
+    ComponentKind, ComponentSpec, Load, Problem, Recipe, Rendering, boolean, string, string_list,
+};
 use serde::Deserialize;
 use tokio::io::AsyncReadExt as _;
 use tokio::process::{Child, Command};
@@ -44,6 +46,7 @@ pub(crate) struct LocalScript {
 pub(crate) fn spec(kind: ComponentKind) -> ComponentSpec {
     let is_post_processor = kind == ComponentKind::PostProcessor;
     ComponentSpec::new(kind, "shell-local")
+        .load(Load::Process)
         .options(script::options().map(|option| match option.name.as_ref() {
             "environment_vars" => option.rendering(Rendering::Both),
             _ => option,

@@ -16,19 +16,28 @@ pub(crate) struct LineSplitter {
 impl LineSplitter {
     /// Takes bytes and hands every line that is complete to `sink`.
     pub fn push(&mut self, bytes: &[u8], mut sink: impl FnMut(String)) {
-        for byte in bytes {
-            match byte {
-                b'\n' if self.after_return => self.after_return = false,
-                b'\n' | b'\r' => {
-                    self.after_return = *byte == b'\r';
+        let mut rest = bytes;
+        while let Some(first) = rest.first() {
+            if *first == b'\n' && std::mem::take(&mut self.after_return) {
+                rest = &rest[1..];
+                continue;
+            }
+            self.after_return = false;
+            let room = MAX_LINE_BYTES - self.pending.len();
+            let end = rest.iter().take(room).position(|byte| matches!(byte, b'\n' | b'\r'));
+            let length = end.unwrap_or(room.min(rest.len()));
+            self.pending.extend_from_slice(&rest[..length]);
+            match end {
+                Some(end) => {
+                    self.after_return = rest[end] == b'\r';
                     sink(self.take());
+                    rest = &rest[end + 1..];
                 }
-                _ => {
-                    self.after_return = false;
-                    self.pending.push(*byte);
+                None => {
                     if self.pending.len() == MAX_LINE_BYTES {
                         sink(self.take());
                     }
+                    rest = &rest[length..];
                 }
             }
         }

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use rpk_planner::catalog::{Catalog, ComponentKind, ComponentSpec, Settings, known_components};
 use rpk_planner::chain;
@@ -12,6 +13,10 @@ use crate::builder::{BUILDERS, Builder, BuilderType};
 use crate::context::NodeContext;
 use crate::data_source::DATA_SOURCES;
 use crate::failure::{Failure, Outcome};
+use crate::plugin::builder::PluginBuilder;
+use crate::plugin::post_processor::PluginPostProcessor;
+use crate::plugin::provisioner::PluginProvisioner;
+use crate::plugin::{self, Component, Loaded};
 use crate::post_processor::{POST_PROCESSORS, PostProcessor, PostProcessorType};
 use crate::provisioner::{PROVISIONERS, Provisioner, ProvisionerType};
 
@@ -21,6 +26,8 @@ pub struct Registry {
     provisioners: HashMap<String, &'static dyn ProvisionerType>,
     post_processors: HashMap<String, &'static dyn PostProcessorType>,
     specs: HashMap<(ComponentKind, String), ComponentSpec>,
+    /// Components that live in plugins; they come before those of rpk.
+    plugins: HashMap<(ComponentKind, String), Arc<Component>>,
 }
 
 impl Default for Registry {
@@ -42,6 +49,7 @@ impl Registry {
             provisioners: HashMap::new(),
             post_processors: HashMap::new(),
             specs: HashMap::new(),
+            plugins: HashMap::new(),
         };
         for spec in known_components() {
             registry.add(spec);
@@ -63,6 +71,41 @@ impl Registry {
             registry.add(source.spec());
         }
         registry
+    }
+
+    /// Takes components of plugins over, and takes note of those that could not be loaded.
+    #[must_use]
+    pub fn with_plugins(mut self, loaded: Loaded) -> Self {
+        for (component, spec) in loaded.components {
+            let name = self.add(spec);
+            self.plugins.insert((component.kind, name), component);
+        }
+        for (kind, name, failure) in loaded.failed {
+            let mut spec = ComponentSpec::new(kind, name);
+            spec.is_open = true;
+            spec.missing = Some(failure.to_string());
+            if let Some(known) = self.specs.get(&(kind, spec.name.to_string())) {
+                spec.captures = known.captures.clone();
+                spec.flow = known.flow.clone();
+            }
+            self.add(spec);
+        }
+        self
+    }
+
+    /// Tells whether rpk has a component itself.
+    #[must_use]
+    pub fn is_built_in(&self, kind: ComponentKind, name: &str) -> bool {
+        match kind {
+            ComponentKind::Builder => self.builders.contains_key(name),
+            ComponentKind::Provisioner => self.provisioners.contains_key(name),
+            ComponentKind::PostProcessor => self.post_processors.contains_key(name),
+            ComponentKind::DataSource => name == "null" || DATA_SOURCES.iter().any(|source| source.spec().name == name),
+        }
+    }
+
+    fn plugin(&self, kind: ComponentKind, name: &str) -> Option<&Arc<Component>> {
+        self.plugins.get(&(kind, name.to_owned()))
     }
 
     fn add(&mut self, spec: ComponentSpec) -> String {
@@ -93,6 +136,9 @@ impl Registry {
     /// Fails if there is no answer, or one that says no.
     #[must_use]
     pub fn ask(&self, kind: &str, settings: &Settings) -> Option<Outcome<Value>> {
+        if let Some(component) = self.plugin(ComponentKind::DataSource, kind) {
+            return Some(plugin::data_source::ask(component, settings));
+        }
         let source = DATA_SOURCES.iter().find(|source| source.spec().name == kind)?;
         Some(source.ask(settings))
     }
@@ -103,6 +149,9 @@ impl Registry {
     ///
     /// Fails if rpk cannot run the component or the options do not fit it.
     pub fn builder(&self, name: &str, settings: &Settings) -> Outcome<Box<dyn Builder>> {
+        if let Some(component) = self.plugin(ComponentKind::Builder, name) {
+            return Ok(Box::new(PluginBuilder::new(component.clone(), settings.clone())));
+        }
         let found = self.builders.get(name);
         found.ok_or_else(|| self.missing(ComponentKind::Builder, name))?.configure(settings)
     }
@@ -113,6 +162,9 @@ impl Registry {
     ///
     /// Fails if rpk cannot run the component or the options do not fit it.
     pub fn provisioner(&self, name: &str, settings: &Settings) -> Outcome<Box<dyn Provisioner>> {
+        if let Some(component) = self.plugin(ComponentKind::Provisioner, name) {
+            return Ok(Box::new(PluginProvisioner::new(component.clone(), settings.clone())));
+        }
         let found = self.provisioners.get(name);
         found.ok_or_else(|| self.missing(ComponentKind::Provisioner, name))?.configure(settings)
     }
@@ -123,6 +175,9 @@ impl Registry {
     ///
     /// Fails if rpk cannot run the component or the options do not fit it.
     pub fn post_processor(&self, name: &str, settings: &Settings) -> Outcome<Box<dyn PostProcessor>> {
+        if let Some(component) = self.plugin(ComponentKind::PostProcessor, name) {
+            return Ok(Box::new(PluginPostProcessor::new(component.clone(), settings.clone())));
+        }
         let found = self.post_processors.get(name);
         found.ok_or_else(|| self.missing(ComponentKind::PostProcessor, name))?.configure(settings)
     }
@@ -153,14 +208,20 @@ impl Registry {
         };
         let spec = self.find(kind, &node.component).ok_or_else(|| self.missing(kind, &node.component))?;
         let render = |text: &str| ctx.render(text, &[]).map_err(|failure| failure.to_string());
-        let settings = deferred.settings(spec, &ctx.data, &render);
-        settings.map(Cow::Owned).map_err(|reason| Failure::new(reason).context("working out the options"))
+        // A plugin checks its options when it takes them, which comes next.
+        let unchecked = spec.is_plugin.then(|| ComponentSpec { check: None, ..spec.clone() });
+        let settings = deferred.settings(unchecked.as_ref().unwrap_or(spec), &ctx.data, &render);
+        let mut settings = settings.map_err(|reason| Failure::new(reason).context("working out the options"))?;
+        // What it is told of the build stays as it is.
+        let frame = node.settings.iter().filter(|(name, _)| spec.is_plugin && name.starts_with("packer_"));
+        settings.extend(frame.map(|(name, value)| (name.clone(), value.clone())));
+        Ok(Cow::Owned(settings))
     }
 
     fn missing(&self, kind: ComponentKind, name: &str) -> Failure {
         let known = self.find(kind, name).and_then(|spec| spec.missing.clone());
         Failure::new(known.unwrap_or_else(|| format!("there is no {kind} `{name}`")))
-            .help("leave it out with `-except` or the template's `only` and `except`, or build it with Packer")
+            .help("install its plugin (`rpk plugins install`), or leave it out with `-except` or the template's `only` and `except`")
     }
 }
 

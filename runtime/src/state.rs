@@ -1,7 +1,10 @@
 //! Which nodes wait, which are ready, which have ended: plain data, no async.
 
-use std::collections::{BTreeSet, HashMap};
+use std::cmp::Reverse;
+use std::collections::{BTreeSet, HashMap, HashSet};
+use std::time::Duration;
 
+use rpk_planner::catalog::Load;
 use rpk_planner::graph::{Edge, NodeId};
 use rpk_planner::plan::{Action, Plan, Step};
 
@@ -19,17 +22,38 @@ pub(crate) fn has_work(step: &Step<'_>) -> bool {
 pub(crate) struct States {
     nodes: Vec<NodeState>,
     index: HashMap<NodeId, usize>,
-    /// Ordered, so that nodes start in the plan's order.
-    ready: BTreeSet<usize>,
+    /// The ready nodes of builds that have begun, by what they keep busy.
+    ready: [BTreeSet<Rank>; Load::ALL.len()],
+    /// The ready nodes of builds that have not.
+    fresh: [BTreeSet<Rank>; Load::ALL.len()],
+    /// The same by build.
+    fresh_of: HashMap<usize, Vec<usize>>,
+    /// The builds that have begun.
+    begun: HashSet<usize>,
     open: usize,
     /// How many nodes of each build have not ended.
     open_of: HashMap<usize, usize>,
+}
+
+/// What starts first: the longest way to go, then the plan's order.
+type Rank = (Reverse<Duration>, usize);
+
+/// Which nodes may start.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Room {
+    /// Whether a build may begin.
+    pub build: bool,
+    /// Whether another node may run that keeps this busy, in the order of [`Load::ALL`].
+    pub load: [bool; Load::ALL.len()],
 }
 
 #[derive(Debug)]
 struct NodeState {
     id: NodeId,
     build: usize,
+    load: Load,
+    /// How long it is from its start to the end of all that follows.
+    remaining: Duration,
     /// How many inputs have not ended.
     waiting_for: usize,
     is_running: bool,
@@ -41,6 +65,7 @@ impl States {
     /// Takes the nodes that the plan runs, or from whose stored state it goes on; the others have ended before the run
     /// begins.
     pub fn new(plan: &Plan) -> Self {
+        let remaining = plan.remaining();
         let mut nodes = Vec::new();
         let mut index = HashMap::new();
         for step in plan.steps().filter(|step| has_work(step)) {
@@ -48,6 +73,8 @@ impl States {
             nodes.push(NodeState {
                 id: step.node.id.clone(),
                 build: step.node.build,
+                load: step.node.load,
+                remaining: remaining[step.place],
                 waiting_for: 0,
                 is_running: false,
                 has_ended: false,
@@ -65,23 +92,69 @@ impl States {
             }
             nodes[at].outputs = outputs;
         }
-        let ready = (0..nodes.len()).filter(|at| nodes[*at].waiting_for == 0).collect();
         let mut open_of = HashMap::new();
         for node in &nodes {
             *open_of.entry(node.build).or_default() += 1;
         }
-        Self { open: nodes.len(), nodes, index, ready, open_of }
+        let waiting_for: Vec<usize> = nodes.iter().map(|node: &NodeState| node.waiting_for).collect();
+        let mut states = Self {
+            open: nodes.len(),
+            nodes,
+            index,
+            ready: Default::default(),
+            fresh: Default::default(),
+            fresh_of: HashMap::new(),
+            begun: HashSet::new(),
+            open_of,
+        };
+        (0..waiting_for.len()).filter(|at| waiting_for[*at] == 0).for_each(|at| states.make_ready(at));
+        states
     }
 
-    /// Takes the next ready node that `may_start` lets through, given its id and build, and marks it as running.
-    pub fn start_next(&mut self, mut may_start: impl FnMut(&NodeId, usize) -> bool) -> Option<NodeId> {
-        let at = *self.ready.iter().find(|at| {
-            let node = &self.nodes[**at];
-            may_start(&node.id, node.build)
-        })?;
-        self.ready.remove(&at);
+    fn make_ready(&mut self, at: usize) {
+        let node = &self.nodes[at];
+        let rank = (Reverse(node.remaining), at);
+        if self.begun.contains(&node.build) {
+            self.ready[node.load as usize].insert(rank);
+        } else {
+            self.fresh[node.load as usize].insert(rank);
+            self.fresh_of.entry(node.build).or_default().push(at);
+        }
+    }
+
+    fn make_unready(&mut self, at: usize) {
+        let node = &self.nodes[at];
+        let rank = (Reverse(node.remaining), at);
+        let _ = self.ready[node.load as usize].remove(&rank) || self.fresh[node.load as usize].remove(&rank);
+    }
+
+    /// Takes the next ready node that there is room for, and marks it as running.
+    ///
+    /// A build that has begun goes on before a new one begins.
+    pub fn start_next(&mut self, room: Room) -> Option<(NodeId, Load)> {
+        let first = |queues: &[BTreeSet<Rank>]| {
+            let open = queues.iter().zip(room.load).filter(|(_, has_room)| *has_room);
+            open.filter_map(|(queue, _)| queue.first()).min().map(|(_, at)| *at)
+        };
+        let at = first(&self.ready).or_else(|| room.build.then(|| first(&self.fresh)).flatten())?;
+        self.make_unready(at);
+        self.begin(self.nodes[at].build);
         self.nodes[at].is_running = true;
-        Some(self.nodes[at].id.clone())
+        Some((self.nodes[at].id.clone(), self.nodes[at].load))
+    }
+
+    /// Lets the other ready nodes of a build go before new builds.
+    fn begin(&mut self, build: usize) {
+        if !self.begun.insert(build) {
+            return;
+        }
+        for at in self.fresh_of.remove(&build).unwrap_or_default() {
+            let rank = (Reverse(self.nodes[at].remaining), at);
+            let load = self.nodes[at].load as usize;
+            if self.fresh[load].remove(&rank) {
+                self.ready[load].insert(rank);
+            }
+        }
     }
 
     /// Ends a running node and returns the nodes that can no longer run for it, which have ended as cancelled.
@@ -94,7 +167,7 @@ impl States {
             }
             self.open -= 1;
             self.close(at);
-            self.ready.remove(&at);
+            self.make_unready(at);
             self.nodes[at].is_running = false;
             for (edge, target) in self.nodes[at].outputs.clone() {
                 let state = &mut self.nodes[target];
@@ -106,7 +179,7 @@ impl States {
                     cancelled.push(state.id.clone());
                     ended.push((target, NodeStatus::Cancelled));
                 } else if state.waiting_for == 0 {
-                    self.ready.insert(target);
+                    self.make_ready(target);
                 }
             }
         }
@@ -122,7 +195,7 @@ impl States {
             self.close(*at);
         }
         self.open -= waiting.len();
-        self.ready.clear();
+        self.ready.iter_mut().chain(&mut self.fresh).for_each(BTreeSet::clear);
         waiting.into_iter().map(|at| self.nodes[at].id.clone()).collect()
     }
 

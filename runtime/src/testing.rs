@@ -11,8 +11,11 @@ use std::time::Duration;
 use futures::FutureExt as _;
 use futures::future::BoxFuture;
 use rpk_planner::catalog::{
-    ArtifactFlow, ArtifactKind, ComponentKind, ComponentSpec, Settings, boolean, duration, integer, string,
+    ArtifactFlow, ArtifactKind, ComponentKind, ComponentSpec, Load, Settings, boolean, duration, integer, string,
 };
+use rpk_planner::graph::NodeId;
+use rpk_planner::key::CacheKey;
+use rpk_planner::plan::{CacheIndex, LastRun, Stored};
 use serde::Deserialize;
 
 use crate::artifact::Artifact;
@@ -27,10 +30,10 @@ use crate::provisioner::{Provisioner, ProvisionerType};
 use crate::registry::Registry;
 use crate::settings::{optional_duration, read_settings};
 
-/// A registry of the fakes: builder `fake`, provisioner `fake`, post-processor `fake`.
+/// A registry of the fakes: builder `fake`, provisioner `fake`, post-processors `fake` and `heavy`.
 #[must_use]
 pub fn registry() -> Registry {
-    Registry::new(&[&FakeBuilder], &[&FakeProvisioner], &[&FakePostProcessor])
+    Registry::new(&[&FakeBuilder], &[&FakeProvisioner], &[&FakePostProcessor, &HeavyPostProcessor])
 }
 
 /// How a fake behaves.
@@ -201,6 +204,19 @@ impl PostProcessorType for FakePostProcessor {
     }
 }
 
+/// The same, with a name of its own, keeping the processors busy.
+pub struct HeavyPostProcessor;
+
+impl PostProcessorType for HeavyPostProcessor {
+    fn spec(&self) -> ComponentSpec {
+        ComponentSpec { name: "heavy".into(), ..FakePostProcessor.spec() }.load(Load::Processor)
+    }
+
+    fn configure(&self, settings: &Settings) -> Outcome<Box<dyn PostProcessor>> {
+        FakePostProcessor.configure(settings)
+    }
+}
+
 impl PostProcessor for Behaviour {
     fn process<'a>(&'a self, ctx: &'a NodeContext, _: &'a Artifact) -> BoxFuture<'a, Outcome<Artifact>> {
         async move {
@@ -291,6 +307,16 @@ impl Prompt for Answers {
 /// Panics if the template has problems, with all of them.
 #[must_use]
 pub fn plan(text: &str) -> rpk_planner::plan::Plan {
+    plan_after(text, &[])
+}
+
+/// The same, once these nodes have taken so long.
+///
+/// # Panics
+///
+/// Panics if the template has problems, with all of them.
+#[must_use]
+pub fn plan_after(text: &str, took: &[(&str, Duration)]) -> rpk_planner::plan::Plan {
     use rpk_planner::{lower, plan, span::Sources, template::json};
     let mut sources = Sources::default();
     let file = sources.add("test", text);
@@ -300,5 +326,30 @@ pub fn plan(text: &str) -> rpk_planner::plan::Plan {
     let (graph, problems) = lower::lower(&template, &inputs, &lower::Selection::default(), &registry());
     let graph = graph.unwrap_or_else(|| panic!("{problems:?}"));
     let options = plan::Options { template: "test".to_owned(), ..plan::Options::default() };
-    plan::plan(graph, &rpk_planner::key::NoFacts, &plan::EmptyIndex, options)
+    let last = |(id, took): &(&str, Duration)| {
+        (NodeId::from((*id).to_owned()), LastRun { key: None, inputs: Vec::new(), took: *took })
+    };
+    let index = History(took.iter().map(last).collect());
+    plan::plan(graph, &rpk_planner::key::NoFacts, &index, options)
+}
+
+/// A store that knows how long nodes took and has kept nothing of them.
+struct History(BTreeMap<NodeId, LastRun>);
+
+impl CacheIndex for History {
+    fn stored(&self, _: &CacheKey) -> Option<Stored> {
+        None
+    }
+
+    fn last(&self, node: &NodeId) -> Option<&LastRun> {
+        self.0.get(node)
+    }
+
+    fn is_empty(&self) -> bool {
+        true
+    }
+
+    fn secret(&self) -> &[u8; 32] {
+        &[0; 32]
+    }
 }

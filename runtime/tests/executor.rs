@@ -11,7 +11,7 @@ use rpk_runtime::engine::LazyEngine;
 use rpk_runtime::event::{Event, NodeStatus, RunReport, RunStatus};
 use rpk_runtime::executor::{Options, apply};
 use rpk_runtime::journal::Journal;
-use rpk_runtime::testing::{Answers, Recorder, plan, registry};
+use rpk_runtime::testing::{Answers, Recorder, plan, plan_after, registry};
 use tokio::time::Instant;
 
 const MINUTE: Duration = Duration::from_secs(60);
@@ -102,6 +102,36 @@ async fn builds_run_at_the_same_time_up_to_the_limit() {
         run.options.parallel_builds = limit;
         assert_eq!(run.apply().await.elapsed, minutes * MINUTE, "{limit:?}");
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_build_with_the_longest_way_to_go_begins_first() {
+    let template = r#"{"builders": [{"type": "fake", "name": "a", "takes": "1m"}, {"type": "fake", "name": "b", "takes": "1m"},
+                                    {"type": "fake", "name": "c", "takes": "2m"}]}"#;
+    let history = [("a/boot", MINUTE), ("b/boot", MINUTE), ("c/boot", 2 * MINUTE)];
+    for (history, minutes) in [(&history[..], 2), (&[], 3), (&history[2..], 3)] {
+        let mut run = Run { plan: plan_after(template, history), ..Run::of(template) };
+        run.options.parallel_builds = Some(2);
+        if history.len() == 3 {
+            let options = run.plan.estimate().expect("all is known");
+            assert_eq!(options.critical, minutes * MINUTE);
+        }
+        assert_eq!(run.apply().await.elapsed, minutes * MINUTE, "{history:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn no_more_nodes_keep_the_processors_busy_than_there_are_processors() {
+    let processors = std::thread::available_parallelism().expect("is known").get();
+    let builders: Vec<String> =
+        (0..=processors).map(|at| format!(r#"{{"type": "fake", "name": "build-{at}"}}"#)).collect();
+    let template = format!(
+        r#"{{"builders": [{}], "post-processors": [{{"type": "heavy", "takes": "1m"}}]}}"#,
+        builders.join(", ")
+    );
+    assert_eq!(Run::of(&template).apply().await.elapsed, 2 * MINUTE);
+    let light = template.replace("heavy", "fake");
+    assert_eq!(Run::of(&light).apply().await.elapsed, MINUTE);
 }
 
 #[tokio::test(start_paused = true)]

@@ -1,7 +1,5 @@
 //! `rpk apply` and `rpk build`
 
-use std::sync::Arc;
-
 use rpk_planner::graph::{Graph, NodeKind};
 use rpk_planner::plan::{self, Action, Plan};
 use rpk_runtime::budget::SnapshotPolicy;
@@ -21,7 +19,7 @@ use crate::execution::{Execution, decide_alone, execute, prepare, told};
 use crate::exit::Exit;
 use crate::prompt::{Nobody, Terminal};
 use crate::report::{Screen, human::Human, json::JsonLines, machine::Machine, record};
-use crate::{input, report};
+use crate::{input, plugins, report};
 
 /// Runs what the plan says.
 pub fn run(arguments: &ApplyArguments) -> Exit {
@@ -42,7 +40,8 @@ pub fn run(arguments: &ApplyArguments) -> Exit {
     let mut read = input::read(&template);
     read.seed = saved.as_ref().map_or(read.seed, |saved| saved.seed);
     let now = saved.as_ref().map_or_else(report::now_nanoseconds, SavedPlan::now_nanoseconds);
-    let registry = Arc::new(Registry::default());
+    let conduct = plugins::Conduct { force: arguments.force, on_error: Some(arguments.on_error) };
+    let registry = plugins::registry(&mut read, &template, conduct);
     read.warn_of_undeclared(arguments.warn_on_undeclared_var);
     read.ask_data_sources();
     let graph = read.lower(&template, &registry, now);

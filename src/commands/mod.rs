@@ -11,6 +11,7 @@ mod hcl2_upgrade;
 mod image;
 mod inspect;
 mod plan;
+mod plugins;
 mod runs;
 mod saved;
 mod schema;
@@ -43,6 +44,8 @@ pub fn run(cli: Cli) -> Exit {
         Command::Fix(arguments) => fix::run(&arguments),
         Command::Hcl2Upgrade(arguments) => hcl2_upgrade::run(&arguments),
         Command::Fmt(arguments) => fmt::run(&arguments),
+        Command::Plugins(arguments) => plugins::run(&arguments),
+        Command::Init(arguments) => plugins::init(&arguments),
         Command::Schema(_) => schema::run(),
         Command::Help => {
             write_out(&Cli::command().render_help().to_string());

@@ -1,14 +1,11 @@
 //! `rpk plan`, `rpk graph` and `rpk explain`: what apply would do, in several views.
 
-use std::sync::Arc;
-
 use rpk_planner::graph::{Graph, NodeId};
 use rpk_planner::plan::{Options, Plan};
 use rpk_planner::render::{
     node_explanation, plan_dot, plan_markdown, plan_mermaid, plan_svg, plan_text, write_plan_json,
 };
 use rpk_runtime::cache::Cache;
-use rpk_runtime::registry::Registry;
 
 use super::against;
 use super::saved::SavedPlan;
@@ -18,7 +15,7 @@ use crate::cli::{
 use crate::decide::{self, Grounds};
 use crate::exit::Exit;
 use crate::report::{Screen, record, write_out, write_out_by};
-use crate::{input, report};
+use crate::{input, plugins, report};
 
 /// Prints what apply would do.
 pub fn run(arguments: &PlanArguments) -> Exit {
@@ -75,7 +72,9 @@ pub fn explain(arguments: &ExplainArguments) -> Exit {
     let Some(planned) = prepare(Request::of(&arguments.template, &arguments.output)) else {
         return Exit::Failure;
     };
-    let found = find(&planned.plan.graph, &arguments.node, &planned.screen);
+    let graph = &planned.plan.graph;
+    let data = graph.data.iter().find(|data| data.id.as_str() == arguments.node).map(|data| data.id.clone());
+    let found = data.or_else(|| find(graph, &arguments.node, &planned.screen));
     let Some((id, text)) = found.and_then(|id| Some((id.clone(), node_explanation(&planned.plan, &id)?))) else {
         return Exit::Failure;
     };
@@ -134,7 +133,7 @@ pub fn prepare(request: Request<'_>) -> Option<Planned> {
     }
     read.seed = beside.map_or(read.seed, |other| other.read.seed);
     let now_nanoseconds = beside.map_or_else(report::now_nanoseconds, |other| other.now_nanoseconds);
-    let registry = Arc::new(Registry::default());
+    let registry = plugins::registry(&mut read, template, plugins::Conduct::default());
     let graph = read.lower(template, &registry, now_nanoseconds);
     read.report_unasked(false);
     let screen = Screen::new(output);

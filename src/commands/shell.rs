@@ -14,7 +14,6 @@ use rpk_runtime::cache::{Ledger, StoredResult, StoredResults};
 use rpk_runtime::context::{NodeContext, Output};
 use rpk_runtime::event::{Event, RunStatus};
 use rpk_runtime::failure::{Failure, Outcome};
-use rpk_runtime::registry::Registry;
 use tokio::sync::mpsc;
 
 use super::plan::find;
@@ -24,12 +23,12 @@ use crate::execution::{Execution, decide_alone, execute, prepare, services};
 use crate::exit::Exit;
 use crate::prompt::Nobody;
 use crate::report::{Screen, human::Human, write_err};
-use crate::{input, report};
+use crate::{input, plugins, report};
 
 /// Opens the shell.
 pub fn run(arguments: &ShellArguments) -> Exit {
     let mut read = input::read(&arguments.template);
-    let registry = Arc::new(Registry::default());
+    let registry = plugins::registry(&mut read, &arguments.template, plugins::Conduct::default());
     read.ask_data_sources();
     let graph = read.lower(&arguments.template, &registry, report::now_nanoseconds());
     let screen = Screen::new(&arguments.output);

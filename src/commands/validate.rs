@@ -1,13 +1,12 @@
 //! `rpk validate`
 
 use rpk_planner::diagnostic::Severity;
-use rpk_runtime::registry::Registry;
 use serde_json::json;
 
 use crate::cli::{Format, ValidateArguments};
 use crate::exit::Exit;
 use crate::report::{Screen, diagnostic, machine, write_out};
-use crate::{input, report};
+use crate::{input, plugins, report};
 
 /// Checks a template and prints what is wrong with it.
 pub fn run(arguments: &ValidateArguments) -> Exit {
@@ -22,7 +21,8 @@ pub fn run(arguments: &ValidateArguments) -> Exit {
         if arguments.evaluate_datasources {
             read.ask_data_sources();
         }
-        read.lower(&arguments.template, &Registry::default(), report::now_nanoseconds());
+        let registry = plugins::registry(&mut read, &arguments.template, plugins::Conduct::default());
+        read.lower(&arguments.template, &registry, report::now_nanoseconds());
         if arguments.evaluate_datasources {
             read.report_unasked(true);
         }

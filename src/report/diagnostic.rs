@@ -36,7 +36,13 @@ pub fn text(sources: &Sources, diagnostic: &Diagnostic, coloured: bool) -> Strin
         Severity::Warning => "Warning",
         Severity::Advice => "Advice",
     };
-    format!("{word}: {}\n\n", out.trim_matches('\n').trim_start())
+    let mut text = format!("{word}: {}\n", out.trim_matches('\n').trim_start());
+    for (index, operand) in diagnostic.operands.iter().flatten().enumerate() {
+        let lead = if index == 0 { "where:" } else { "" };
+        text.push_str(&format!("  {lead:6} {} is {}\n", operand.name, operand.value));
+    }
+    text.push('\n');
+    text
 }
 
 /// Writes a problem for scripts.
@@ -59,12 +65,19 @@ pub fn json(sources: &Sources, diagnostic: &Diagnostic) -> Json {
             })
         })
         .collect();
+    let operands: Vec<Json> = diagnostic
+        .operands
+        .iter()
+        .flatten()
+        .map(|operand| json!({ "name": operand.name, "value": operand.value }))
+        .collect();
     json!({
         "severity": severity,
         "code": diagnostic.code,
         "message": diagnostic.message,
         "help": diagnostic.help,
         "labels": places,
+        "operands": operands,
     })
 }
 

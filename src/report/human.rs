@@ -8,7 +8,7 @@ use rpk_planner::graph::{Node, NodeId, NodeKind};
 use rpk_planner::plan::Plan;
 use rpk_runtime::event::{BuildReport, Event, NodeError, NodeStatus, Reporter, RunReport, RunStatus, Stream};
 
-use super::{Screen, duration_text, write_err, write_out};
+use super::{Screen, duration_text, flush_out, write_err, write_later, write_out};
 
 /// Packer's colours for builds, in turn.
 const COLOURS: [u8; 5] = [32, 36, 35, 33, 34];
@@ -68,7 +68,7 @@ impl Human {
     fn put(&self, text: &str) {
         match &self.live {
             Some(live) => live.lines.suspend(|| write_out(text)),
-            None => write_out(text),
+            None => write_later(text),
         }
     }
 
@@ -207,6 +207,10 @@ impl Human {
 }
 
 impl Reporter for Human {
+    fn settle(&mut self) {
+        flush_out();
+    }
+
     fn report(&mut self, event: &Event) {
         match event {
             Event::RunStarted { .. } => self.run_started(),

@@ -2,9 +2,10 @@
 
 use rpk_planner::plan::Plan;
 use rpk_runtime::event::{Event, NodeError, Reporter, RunReport, Stream};
+use serde::Serialize;
 use serde_json::{Value as Json, json};
 
-use super::write_out;
+use super::{flush_out, write_later};
 
 /// Reports a run in JSON lines.
 pub struct JsonLines {
@@ -20,59 +21,90 @@ impl JsonLines {
 
 impl Reporter for JsonLines {
     fn report(&mut self, event: &Event) {
-        if let Some(document) = document(&self.plan, event) {
-            write_out(&format!("{document}\n"));
+        if let Some(line) = line(&self.plan, event) {
+            write_later(&line);
         }
+    }
+
+    fn settle(&mut self) {
+        flush_out();
     }
 }
 
-/// Writes an event as JSON, with the time of day; some events are told by others and have no line.
-pub fn document(plan: &Plan, event: &Event) -> Option<Json> {
-    let (event, fields) = match event {
+/// An event's line. Written straight from the event: a run may have very many.
+#[derive(Serialize)]
+struct Line<T> {
+    time: jiff::Timestamp,
+    event: &'static str,
+    #[serde(flatten)]
+    fields: T,
+}
+
+/// Writes an event as a line of JSON, with the time of day; some events are told by others and have no line.
+pub fn line(plan: &Plan, event: &Event) -> Option<String> {
+    let time = jiff::Timestamp::now();
+    let mut line = match event {
         Event::RunStarted { run } => {
             let summary = plan.summary();
             let counts = json!({
-                "total": summary.total,
-                "run": summary.run,
+                "total": summary.total + summary.data,
+                "run": summary.run + summary.data,
                 "cached": summary.cached,
                 "skipped": summary.skipped,
                 "unknown": summary.unknown,
             });
-            ("run_started", json!({ "run": run, "plan": counts }))
+            written("run_started", time, json!({ "run": run, "plan": counts }))
         }
-        Event::NodeStarted { node } => ("node_started", json!({ "node": node.as_str() })),
+        Event::NodeStarted { node } => written("node_started", time, NodeStarted { node: node.as_str() }),
         Event::NodeOutput { node, stream, line } => {
             let stream = match stream {
                 Stream::Stdout => "stdout",
                 Stream::Stderr => "stderr",
                 Stream::Ui | Stream::UiError => "ui",
             };
-            ("node_output", json!({ "node": node.as_str(), "stream": stream, "line": line }))
+            written("node_output", time, NodeOutput { node: node.as_str(), stream, line })
         }
-        Event::NodeFinished { node, status, duration, error } => (
-            "node_finished",
-            json!({
-                "node": node.as_str(),
-                "status": status.word(),
-                "duration_s": duration.as_secs_f64(),
-                "error": error.as_ref().map(error_json),
-            }),
-        ),
-        Event::RunFinished { report } => (
-            "run_finished",
-            json!({
+        Event::NodeFinished { node, status, duration, error } => {
+            let (status, duration_s) = (status.word(), duration.as_secs_f64());
+            let error = error.as_ref().map(error_json);
+            written("node_finished", time, NodeFinished { node: node.as_str(), status, duration_s, error })
+        }
+        Event::RunFinished { report } => {
+            let fields = json!({
                 "status": report.status.word(),
                 "artifacts": artifacts(plan, report),
                 "duration_s": report.duration.as_secs_f64(),
-            }),
-        ),
+            });
+            written("run_finished", time, fields)
+        }
         Event::BuildFinished { .. } | Event::Cancelling { .. } => return None,
     };
-    let mut document = json!({ "time": jiff::Timestamp::now().to_string(), "event": event });
-    if let (Json::Object(document), Json::Object(fields)) = (&mut document, fields) {
-        document.extend(fields);
-    }
-    Some(document)
+    line.push('\n');
+    Some(line)
+}
+
+#[derive(Serialize)]
+struct NodeStarted<'a> {
+    node: &'a str,
+}
+
+#[derive(Serialize)]
+struct NodeOutput<'a> {
+    node: &'a str,
+    stream: &'static str,
+    line: &'a str,
+}
+
+#[derive(Serialize)]
+struct NodeFinished<'a> {
+    node: &'a str,
+    status: &'static str,
+    duration_s: f64,
+    error: Option<Json>,
+}
+
+fn written(event: &'static str, time: jiff::Timestamp, fields: impl Serialize) -> String {
+    serde_json::to_string(&Line { time, event, fields }).expect("texts and numbers always serialise")
 }
 
 fn artifacts(plan: &Plan, report: &RunReport) -> Vec<Json> {

@@ -3,7 +3,7 @@
 use rpk_planner::plan::Plan;
 use rpk_runtime::event::{BuildReport, Event, Reporter, RunReport, RunStatus, Stream};
 
-use super::{duration_text, write_out};
+use super::{duration_text, flush_out, write_later};
 
 /// Writes one line. Commas and line ends of data are escaped as Packer does it.
 pub fn line(target: &str, kind: &str, data: &[&str]) -> String {
@@ -33,7 +33,7 @@ impl Machine {
     }
 
     fn ui(kind: &str, text: &str) {
-        write_out(&line("", "ui", &[kind, text]));
+        write_later(&line("", "ui", &[kind, text]));
     }
 
     fn build_finished(&self, report: &BuildReport) {
@@ -56,13 +56,13 @@ impl Machine {
         }
         let failed: Vec<&BuildReport> = report.builds.iter().filter(|build| !build.errors.is_empty()).collect();
         if !failed.is_empty() {
-            write_out(&line("", "error-count", &[&failed.len().to_string()]));
+            write_later(&line("", "error-count", &[&failed.len().to_string()]));
             Self::ui("error", "\n==> Some builds didn't complete successfully and had errors:");
             for build in failed {
                 let display = self.display(build.build);
                 for error in &build.errors {
                     let text = error.failure.to_string();
-                    write_out(&line(display, "error", &[&text]));
+                    write_later(&line(display, "error", &[&text]));
                     Self::ui("error", &format!("--> {display}: {text}"));
                 }
             }
@@ -79,13 +79,13 @@ impl Machine {
         Self::ui("say", "\n==> Builds finished. The artifacts of successful builds are:");
         for build in with_artifacts {
             let display = self.display(build.build);
-            write_out(&line(display, "artifact-count", &[&build.artifacts.len().to_string()]));
+            write_later(&line(display, "artifact-count", &[&build.artifacts.len().to_string()]));
             for (index, artifact) in build.artifacts.iter().enumerate() {
                 let index = index.to_string();
                 let put = |data: &[&str]| {
                     let mut all = vec![index.as_str()];
                     all.extend(data);
-                    write_out(&line(display, "artifact", &all));
+                    write_later(&line(display, "artifact", &all));
                 };
                 put(&["builder-id", &artifact.builder_id]);
                 put(&["id", &artifact.id]);
@@ -102,6 +102,10 @@ impl Machine {
 }
 
 impl Reporter for Machine {
+    fn settle(&mut self) {
+        flush_out();
+    }
+
     fn report(&mut self, event: &Event) {
         match event {
             Event::NodeOutput { node, stream, line } => {

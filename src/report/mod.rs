@@ -19,6 +19,7 @@ pub mod record;
 pub mod timeline;
 
 use std::io::{IsTerminal as _, Write as _};
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use rpk_planner::diagnostic::{Diagnostic, Diagnostics, Severity};
@@ -95,17 +96,48 @@ impl Screen {
 
 /// Writes to standard output. A reader that has gone away is no failure of what was done.
 pub fn write_out(text: &str) {
-    let mut out = std::io::stdout().lock();
-    let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+    write_later(text);
+    flush_out();
+}
+
+/// What waits to be written to standard output.
+static PENDING: Mutex<Vec<u8>> = Mutex::new(Vec::new());
+
+/// How many bytes may wait.
+const MOST_PENDING: usize = 1 << 16;
+
+/// Writes to standard output soon, at the latest when [`flush_out`] is called: a run that prints very much should not
+/// ask the system for each line.
+pub fn write_later(text: &str) {
+    let mut pending = PENDING.lock().unwrap_or_else(PoisonError::into_inner);
+    pending.extend_from_slice(text.as_bytes());
+    if pending.len() > MOST_PENDING {
+        flush(&mut pending);
+    }
+}
+
+/// Writes what waits to standard output.
+pub fn flush_out() {
+    flush(&mut PENDING.lock().unwrap_or_else(PoisonError::into_inner));
+}
+
+fn flush(pending: &mut Vec<u8>) {
+    if !pending.is_empty() {
+        let mut out = std::io::stdout().lock();
+        let _ = out.write_all(pending).and_then(|()| out.flush());
+        pending.clear();
+    }
 }
 
 /// Lets something large write itself to standard output, piece by piece.
 pub fn write_out_by(write: impl FnOnce(&mut dyn std::io::Write) -> std::io::Result<()>) {
+    flush_out();
     let _ = write(&mut std::io::stdout().lock());
 }
 
 /// Writes to standard error.
 pub fn write_err(text: &str) {
+    flush_out();
     let _ = std::io::stderr().lock().write_all(text.as_bytes());
 }
 

@@ -10,7 +10,7 @@ use rpk_runtime::event::{Event, Reporter};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value as Json, json};
 
-use super::json::document;
+use super::json;
 use super::write_err;
 
 /// How many bytes of output a record takes: what a node prints beyond is shown, but not recorded.
@@ -103,10 +103,9 @@ impl Record {
         if is_output && self.output_bytes > OUTPUT_LIMIT {
             return Ok(());
         }
-        if let Some(document) = document(&self.plan, event) {
-            let text = document.to_string();
-            self.output_bytes += if is_output { text.len() as u64 } else { 0 };
-            writeln!(self.events, "{text}")?;
+        if let Some(line) = json::line(&self.plan, event) {
+            self.output_bytes += if is_output { line.len() as u64 } else { 0 };
+            self.events.write_all(line.as_bytes())?;
         }
         if let Event::RunFinished { report } = event {
             self.summary.status = Some(report.status.word().to_owned());
@@ -175,6 +174,10 @@ pub fn forget_old(root: &Path) {
 pub struct All(pub Vec<Box<dyn Reporter>>);
 
 impl Reporter for All {
+    fn settle(&mut self) {
+        self.0.iter_mut().for_each(|reporter| reporter.settle());
+    }
+
     fn report(&mut self, event: &Event) {
         for reporter in &mut self.0 {
             reporter.report(event);

@@ -7,6 +7,7 @@
 
 pub mod building;
 pub mod engine;
+pub mod sshd;
 pub mod tree;
 
 use std::io::{BufRead as _, BufReader, Read};
@@ -93,7 +94,10 @@ impl Sandbox {
                 command.env(name, value);
             }
         }
-        command.env("HOME", self.outside("home")).env("TMPDIR", self.outside("tmp")).env("RPK_ENGINE", "docker");
+        command.env("HOME", self.outside("home")).env("TMPDIR", self.outside("tmp"));
+        // What is installed on the machine must not change what templates come to.
+        command.env("RPK_PLUGINS", "off");
+        command.env("RPK_ENGINE", "docker");
         command.env("CHECKPOINT_DISABLE", "1").env("PACKER_CONFIG_DIR", self.outside("home"));
         command
     }
@@ -235,6 +239,11 @@ impl Running {
     /// Tells whether the program has not ended yet.
     pub fn is_running(&mut self) -> bool {
         self.child.try_wait().is_ok_and(|status| status.is_none())
+    }
+
+    /// Returns the number of the process.
+    pub fn id(&self) -> u32 {
+        self.child.id()
     }
 
     /// Sends a signal; one that comes too late is no failure.

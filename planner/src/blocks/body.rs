@@ -297,13 +297,13 @@ impl Settler<'_> {
 fn placeholder(kind: Option<&OptionType>) -> Written {
     match kind {
         Some(OptionType::Bool) => Written::Bool(false),
-        Some(OptionType::Integer) => Written::Number(0.0),
+        Some(OptionType::Integer | OptionType::Number) => Written::Number(0.0),
         Some(OptionType::StringList | OptionType::IntegerList | OptionType::Matrix | OptionType::BlockList(_)) => {
             Written::List(Vec::new())
         }
         Some(OptionType::StringMap | OptionType::Object | OptionType::Block(_)) => Written::Map(Map::default()),
         Some(OptionType::Duration) => Written::String("0s".to_owned()),
-        Some(OptionType::String) | None => Written::String(UNKNOWN.to_owned()),
+        Some(OptionType::String | OptionType::Any) | None => Written::String(UNKNOWN.to_owned()),
     }
 }
 
@@ -313,7 +313,7 @@ fn written(value: &Value, kind: Option<&OptionType>, span: Span) -> Written {
         Some(OptionType::StringList | OptionType::StringMap) => Some(&OptionType::String),
         Some(OptionType::Matrix) => Some(&OptionType::StringList),
         Some(OptionType::IntegerList) => Some(&OptionType::Integer),
-        Some(OptionType::Object) => None,
+        Some(OptionType::Object | OptionType::Any) => None,
         other => other,
     };
     // A text is wanted: numbers keep all their digits.

@@ -80,6 +80,8 @@ pub type Traced = BTreeMap<Arc<str>, (Value, Usage)>;
 pub struct Globals {
     /// `var`: the final values of the variables.
     pub variables: BTreeMap<Arc<str>, Value>,
+    /// The names of sensitive variables and, with `local.` before them, of sensitive local values.
+    pub sensitive: BTreeSet<String>,
     /// `local`: the local values, each with what it has asked for.
     pub locals: Traced,
     /// `data`: by type and name, each with what it has asked for. None: the place has no `data`.

@@ -156,12 +156,16 @@ struct Variables<'a> {
 impl Namespace for Variables<'_> {
     fn member(&self, name: &str) -> Option<Value> {
         let value = self.globals.variables.get(name)?;
-        self.usage.borrow_mut().variables.insert(name.to_owned());
+        let mut usage = self.usage.borrow_mut();
+        usage.variables.insert(name.to_owned());
+        usage.reads_sensitive |= self.globals.sensitive.contains(name);
         Some(value.clone())
     }
 
     fn whole(&self) -> Value {
-        self.usage.borrow_mut().variables.extend(self.globals.variables.keys().map(ToString::to_string));
+        let mut usage = self.usage.borrow_mut();
+        usage.variables.extend(self.globals.variables.keys().map(ToString::to_string));
+        usage.reads_sensitive |= !self.globals.sensitive.is_empty();
         Value::object(self.globals.variables.iter().map(|(name, value)| (name.clone(), value.clone())))
     }
 }
@@ -191,23 +195,47 @@ struct Data<'a> {
     usage: &'a RefCell<Usage>,
 }
 
-impl Data<'_> {
-    fn of_kind(&self, sources: &Traced) -> Value {
-        for (_, usage) in sources.values() {
-            self.usage.borrow_mut().extend(usage);
-        }
-        Value::object(sources.iter().map(|(name, (value, _))| (name.clone(), value.clone())))
-    }
-}
-
 impl Namespace for Data<'_> {
     fn member(&self, name: &str) -> Option<Value> {
-        self.globals.data.as_ref()?.get(name).map(|sources| self.of_kind(sources))
+        Some(self.of_kind(name)?.whole())
+    }
+
+    fn within(&self, name: &str) -> Option<Box<dyn Namespace + '_>> {
+        Some(Box::new(self.of_kind(name)?))
     }
 
     fn whole(&self) -> Value {
         let kinds = self.globals.data.iter().flatten();
-        Value::object(kinds.map(|(kind, sources)| (kind.clone(), self.of_kind(sources))))
+        Value::object(kinds.filter_map(|(kind, _)| Some((kind.clone(), self.member(kind)?))))
+    }
+}
+
+impl<'a> Data<'a> {
+    fn of_kind(&self, name: &str) -> Option<DataOfKind<'a>> {
+        let (kind, sources) = self.globals.data.as_ref()?.get_key_value(name)?;
+        Some(DataOfKind { kind, sources, usage: self.usage })
+    }
+}
+
+/// The data sources of one type.
+struct DataOfKind<'a> {
+    kind: &'a str,
+    sources: &'a Traced,
+    usage: &'a RefCell<Usage>,
+}
+
+impl Namespace for DataOfKind<'_> {
+    fn member(&self, name: &str) -> Option<Value> {
+        let (value, usage) = self.sources.get(name)?;
+        let mut used = self.usage.borrow_mut();
+        used.extend(usage);
+        used.data.insert((self.kind.to_owned(), name.to_owned()));
+        Some(value.clone())
+    }
+
+    fn whole(&self) -> Value {
+        let names = self.sources.keys();
+        Value::object(names.filter_map(|name| Some((name.clone(), self.member(name)?))))
     }
 }
 

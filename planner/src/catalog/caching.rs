@@ -26,7 +26,7 @@ pub struct Reads {
     pub is_tree: bool,
 }
 
-/// The option by which a template says that a node is never reused.
+/// The option by which a template says whether a node may be reused.
 const OPT_OUT: &str = "rpk_cache";
 
 /// The option by which a template names what a node depends on and nobody can see.
@@ -54,6 +54,8 @@ type Reader = Arc<dyn Fn(&Settings, Moment) -> Vec<Reads> + Send + Sync>;
 pub struct Recipe {
     /// Counts the changes of the implementation after which old results are no longer right.
     pub version: u32,
+    /// What the implementation is, where it is not rpk's own: a digest of the plugin.
+    pub implementation: Option<Arc<str>>,
     /// Options that cannot change the result: time limits, credentials for logging in, names of temporary files.
     pub immaterial: &'static [&'static str],
     /// For a builder: options that matter for its capture alone.
@@ -84,6 +86,7 @@ impl Recipe {
     pub fn judged(version: u32, judge: impl Fn(&Settings, Moment) -> Caching + Send + Sync + 'static) -> Self {
         Self {
             version,
+            implementation: None,
             immaterial: &[],
             capture_only: &[],
             boot_only: &[],
@@ -91,6 +94,13 @@ impl Recipe {
             judge: Arc::new(judge),
             reader: None,
         }
+    }
+
+    /// Names the implementation by a digest.
+    #[must_use]
+    pub fn implementation(mut self, digest: &str) -> Self {
+        self.implementation = Some(digest.into());
+        self
     }
 
     /// Names the options that cannot change the result.

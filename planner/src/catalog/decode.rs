@@ -2,7 +2,7 @@
 
 use serde_json::Value as Json;
 
-use super::{ComponentSpec, OptionSpec, OptionType, Settings};
+use super::{ComponentSpec, OptionSpec, OptionType, Rendering, Settings};
 use crate::diagnostic::{Diagnostic, Diagnostics, closest};
 use crate::fix::deprecated_by;
 use crate::span::Span;
@@ -115,6 +115,14 @@ impl Decoder<'_> {
     }
 
     fn value(&mut self, spec: &OptionSpec, setting: &Setting, path: &str) -> Option<Json> {
+        // A text that is rendered later may then be of any type.
+        if let Value::String(text) = &setting.value
+            && self.decoding == Decoding::Weak
+            && spec.rendering == Rendering::Late
+            && text.contains("{{")
+        {
+            return Some(Json::String(text.clone()));
+        }
         let is_list = matches!(
             spec.kind,
             OptionType::StringList | OptionType::IntegerList | OptionType::Matrix | OptionType::BlockList(_)
@@ -162,6 +170,7 @@ impl Decoder<'_> {
                 Value::List(items) if items.is_empty() => Some(Json::Object(Settings::new())),
                 other => self.mismatch(spec, other, setting.span, path),
             },
+            OptionType::Any => Some(plain(&setting.value)),
             OptionType::Object => match &setting.value {
                 value @ Value::Map(_) => Some(plain(value)),
                 other => self.mismatch(spec, other, setting.span, path),

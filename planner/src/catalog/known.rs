@@ -116,7 +116,7 @@ pub fn known_components() -> Vec<ComponentSpec> {
                 let mut spec = ComponentSpec::new(kind, *name);
                 spec.is_open = true;
                 spec.missing = Some(format!(
-                    "rpk can plan {kind} `{name}` but not run it yet; it belongs to Packer's `{family}` plugin"
+                    "{kind} `{name}` needs Packer's `{family}` plugin, which is not installed"
                 ));
                 match kind {
                     ComponentKind::Builder => spec = spec.captures(|_| ArtifactKind::Unknown),

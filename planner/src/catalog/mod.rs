@@ -142,6 +142,9 @@ pub type Check = Arc<dyn Fn(&Settings) -> Vec<Problem> + Send + Sync>;
 /// What a component does in a few words, for the plan.
 pub type Describe = Arc<dyn Fn(&Settings, Moment) -> String + Send + Sync>;
 
+/// Tells which build data a builder adds, from its options.
+pub type Announces = Arc<dyn Fn(&Settings) -> Vec<String> + Send + Sync>;
+
 /// Tells what a builder's capture gives, from its options.
 pub type Captures = Arc<dyn Fn(&Settings) -> ArtifactKind + Send + Sync>;
 
@@ -156,6 +159,25 @@ pub enum Moment {
     Run,
 }
 
+/// What a node keeps busy while it runs, so that no more of a kind run at once than that can take.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Load {
+    /// Something that is not this machine's, or nothing much: a container's commands, a server far away.
+    #[default]
+    Elsewhere,
+    /// The container engine itself: starting machines, taking and moving images.
+    Engine,
+    /// The processors of this machine.
+    Processor,
+    /// A process of this machine, of which nobody knows what it does.
+    Process,
+}
+
+impl Load {
+    /// All kinds, in the order of their numbers.
+    pub const ALL: [Self; 4] = [Self::Elsewhere, Self::Engine, Self::Processor, Self::Process];
+}
+
 /// Everything the planner knows of one component.
 #[derive(Clone)]
 pub struct ComponentSpec {
@@ -167,6 +189,8 @@ pub struct ComponentSpec {
     pub options: Vec<OptionSpec>,
     /// Whether other options are let through unchecked, since the component describes itself elsewhere.
     pub is_open: bool,
+    /// Whether it lives in a plugin, which is told more in settings of its own: see [`frame`](crate::lower::frame).
+    pub is_plugin: bool,
     /// Why `apply` cannot run it, or none if it can.
     pub missing: Option<String>,
     /// The component's own check of options that passed the table.
@@ -179,8 +203,12 @@ pub struct ComponentSpec {
     pub flow: Option<ArtifactFlow>,
     /// Whether it needs a container engine.
     pub uses_engine: bool,
+    /// What it keeps busy while it runs.
+    pub load: Load,
     /// For a builder: the names of build data that it adds to those all builders have.
     pub build_data: &'static [&'static str],
+    /// For a builder: names of build data that it adds with these options, beside those.
+    pub announces: Option<Announces>,
     /// Whether and when its results may be reused.
     pub recipe: Recipe,
 }
@@ -194,13 +222,16 @@ impl ComponentSpec {
             name: name.into(),
             options: caching::options(kind),
             is_open: false,
+            is_plugin: false,
             missing: None,
             check: None,
             describe: None,
             captures: None,
             flow: None,
             uses_engine: false,
+            load: Load::Elsewhere,
             build_data: &[],
+            announces: None,
             recipe: Recipe::default(),
         }
     }
@@ -244,6 +275,14 @@ impl ComponentSpec {
     #[must_use]
     pub fn uses_engine(mut self) -> Self {
         self.uses_engine = true;
+        self.load = Load::Engine;
+        self
+    }
+
+    /// Sets what it keeps busy while it runs.
+    #[must_use]
+    pub fn load(mut self, load: Load) -> Self {
+        self.load = load;
         self
     }
 

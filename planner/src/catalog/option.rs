@@ -18,6 +18,8 @@ pub enum OptionType {
     Bool,
     /// A whole number.
     Integer,
+    /// A number.
+    Number,
     /// A length of time in Go's form.
     Duration,
     /// A list of texts.
@@ -30,6 +32,8 @@ pub enum OptionType {
     StringMap,
     /// Names to anything, for programs that take JSON.
     Object,
+    /// Anything, for programs that look at it themselves.
+    Any,
     /// An object with options of its own.
     Block(Vec<OptionSpec>),
     /// A list of such objects.
@@ -194,6 +198,7 @@ impl OptionType {
             Self::String => "a string",
             Self::Bool => "a boolean",
             Self::Integer => "a whole number",
+            Self::Number => "a number",
             Self::Duration => "a length of time such as `30s`",
             Self::StringList => "a list of strings",
             Self::IntegerList => "a list of whole numbers",
@@ -201,6 +206,7 @@ impl OptionType {
             Self::StringMap => "an object of strings",
             Self::Object | Self::Block(_) => "an object",
             Self::BlockList(_) => "a list of objects",
+            Self::Any => "a value",
         }
     }
 
@@ -225,6 +231,14 @@ impl OptionType {
             (Self::Integer, Value::String(text)) => {
                 parse_integer(text).map(Json::from).ok_or_else(|| format!("must be a whole number; `{text}` is none"))
             }
+            (Self::Number, Value::Bool(flag)) => Ok(Json::from(i64::from(*flag))),
+            (Self::Number, Value::Number(number)) if number.fract() == 0.0 => Ok(whole(*number)),
+            (Self::Number, Value::Number(number)) => Ok(Json::from(*number)),
+            (Self::Number, Value::String(text)) => match (parse_integer(text), text.parse::<f64>()) {
+                (Some(number), _) => Ok(Json::from(number)),
+                (None, Ok(number)) if number.is_finite() => Ok(Json::from(number)),
+                _ => Err(format!("must be a number; `{text}` is none")),
+            },
             (Self::Duration, Value::String(text)) => match go_duration::parse(text) {
                 Ok(_) => Ok(Json::String(text.clone())),
                 Err(reason) => Err(format!("must be a length of time; `{text}` {reason}")),
@@ -292,6 +306,8 @@ mod tests {
             (OptionType::Integer, text("0x10"), Json::from(16)),
             (OptionType::Integer, text("010"), Json::from(8)),
             (OptionType::Integer, text("-3"), Json::from(-3)),
+            (OptionType::Number, text("1.5"), Json::from(1.5)),
+            (OptionType::Number, Value::Number(3.0), Json::from(3)),
             (OptionType::Duration, text("1m"), Json::from("1m")),
             (OptionType::Duration, Value::Number(5e9), Json::from("5000000000ns")),
         ] {

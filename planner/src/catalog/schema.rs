@@ -135,6 +135,7 @@ fn type_schema(kind: &OptionType) -> Value {
         OptionType::String => json!({ "type": ["string", "number", "boolean", "null"] }),
         OptionType::Bool => json!({ "type": ["boolean", "string", "number", "null"] }),
         OptionType::Integer => json!({ "type": ["integer", "string", "boolean", "null"] }),
+        OptionType::Number => json!({ "type": ["number", "string", "boolean", "null"] }),
         OptionType::Duration => json!({ "type": ["string", "number", "null"] }),
         OptionType::StringList | OptionType::IntegerList => {
             json!({ "type": ["array", "string", "number", "boolean", "null"] })
@@ -142,6 +143,7 @@ fn type_schema(kind: &OptionType) -> Value {
         OptionType::Matrix => json!({ "type": ["array", "null"] }),
         OptionType::StringMap => json!({ "type": ["object", "array", "null"] }),
         OptionType::Object => json!({ "type": ["object", "null"] }),
+        OptionType::Any => json!({}),
         OptionType::Block(options) => block_schema(options, &["object", "array", "null"]),
         OptionType::BlockList(options) => block_schema(options, &["array", "object", "null"]),
     }

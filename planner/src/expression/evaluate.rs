@@ -23,6 +23,7 @@ use std::sync::Arc;
 
 use super::convert::convert;
 use super::number::Number;
+use super::operands;
 use super::scope::{Host, Root, Scope};
 use super::types::Type;
 use super::value::Value;
@@ -79,6 +80,17 @@ impl<'a> Evaluator<'a> {
     }
 
     fn expression(&mut self, expression: &Expression) -> Value {
+        let count = self.problems.count();
+        let value = self.value(expression);
+        if self.problems.count() > count
+            && let Some(scope) = self.scope
+        {
+            operands::tell(expression, self.file, scope, self.problems.since(count));
+        }
+        value
+    }
+
+    fn value(&mut self, expression: &Expression) -> Value {
         match &expression.kind {
             ExpressionKind::Literal(literal) => self.constant(literal, expression.span),
             ExpressionKind::Template(template) => self.template(template),

@@ -40,6 +40,12 @@ pub trait Namespace {
     /// Finds one value.
     fn member(&self, name: &str) -> Option<Value>;
 
+    /// Finds the namespace that stands behind a name, where values have two names.
+    fn within(&self, name: &str) -> Option<Box<dyn Namespace + '_>> {
+        let _ = name;
+        None
+    }
+
     /// Gives all at once as an object, for an expression that takes the namespace as a whole.
     fn whole(&self) -> Value;
 }

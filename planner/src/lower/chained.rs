@@ -36,7 +36,8 @@ pub(super) fn lower_builds<'a>(
         let mut shelf = Shelf::default();
         for (index, blueprint) in blueprints.iter().enumerate() {
             let (problems, secrets, shelf) = (&mut found, &mut found_secrets, &mut shelf);
-            BuildLowering { catalog, renderer, problems, secrets, index, blueprint, shelf }.lower_into(&mut graph);
+            BuildLowering { catalog, renderer, problems, secrets, index, blueprint, shelf, announced: Vec::new() }
+                .lower_into(&mut graph);
         }
         let links = links(&graph, catalog, &mut found);
         let order = if links.is_empty() { None } else { order(&graph, &links, &mut found) };

@@ -4,6 +4,7 @@
 //! | --- | --- |
 //! | `chained.rs` | puts builds that need each other's artifacts in order |
 //! | `console.rs` | renders single lines with a template's variables |
+//! | `frame.rs` | what plugins are told beside their options |
 //! | `hcl/` | lays out the builds of an HCL2 template |
 //! | `legacy.rs` | lays out the builds of a legacy JSON template |
 //! | `names.rs` | checks that names in `only`, `except`, `override` and on the command line exist |
@@ -16,6 +17,7 @@
 
 mod chained;
 mod console;
+pub mod frame;
 pub mod hcl;
 mod legacy;
 mod names;

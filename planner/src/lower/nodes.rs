@@ -6,9 +6,11 @@ use std::collections::HashMap;
 use std::rc::Rc;
 use std::sync::Arc;
 
+use super::frame;
 use super::rendering::Renderer;
 use crate::catalog::{
-    ArtifactKind, Caching, Catalog, ComponentKind, ComponentSpec, Decoding, Moment, Reads, Recipe, Settings, decode,
+    ArtifactKind, Caching, Catalog, ComponentKind, ComponentSpec, Decoding, Load, Moment, Reads, Recipe, Settings,
+    decode,
 };
 use crate::chain::is_marked;
 use crate::diagnostic::{Diagnostic, Diagnostics, closest};
@@ -94,6 +96,8 @@ pub(super) struct BuildLowering<'a, 'b> {
     pub index: usize,
     pub blueprint: &'b Blueprint<'a>,
     pub shelf: &'b mut Shelf<'a>,
+    /// The build data that the builder has announced for its options.
+    pub announced: Vec<String>,
 }
 
 /// Components that were prepared for one build and serve others, too: a template for many builds has each provisioner
@@ -168,6 +172,9 @@ impl<'a> BuildLowering<'a, '_> {
         let blueprint = self.blueprint;
         let errors_before = self.problems.errors_found();
         let builder = self.prepare(ComponentKind::Builder, &blueprint.builder);
+        if let Some(announces) = builder.spec.and_then(|spec| spec.announces.as_ref()) {
+            self.announced = announces(&builder.settings);
+        }
         let builder_is_sound = self.problems.errors_found() == errors_before;
         let particulars = Particulars::of(NodeKind::Boot);
         let mut machine = self.add(graph, particulars, &blueprint.builder, &builder, Moment::Boot);
@@ -327,21 +334,29 @@ impl<'a> BuildLowering<'a, '_> {
             Options::Body(body) => (body.settle(spec, self.problems), Decoding::Strict),
         };
         let builder = self.catalog.find(ComponentKind::Builder, &self.blueprint.builder.component);
-        let announced = builder.map_or(&[][..], |builder| builder.build_data);
+        let known = builder.map_or(&[][..], |builder| builder.build_data);
+        let announced: Vec<&str> = known.iter().copied().chain(self.announced.iter().map(String::as_str)).collect();
         let (rendered, is_of_any_build) = self.renderer.options(
             &settled.options,
             spec,
             &self.blueprint.build,
-            announced,
+            &announced,
             &mut settled.origins,
             self.problems,
         );
+        let (rendered, is_of_any_build) = if spec.is_plugin {
+            (frame::around(rendered, self.renderer, &self.blueprint.build, &announced, part.span), false)
+        } else {
+            (rendered, is_of_any_build)
+        };
         let settings = decode(spec, &rendered, head(part.span), syntax, self.problems);
         let sensitive = spec.options.iter().filter(|option| option.is_sensitive);
         self.secrets.extend(
             sensitive
                 .filter_map(|option| settings.get(option.name.as_ref()))
-                .filter_map(|value| value.as_str().map(str::to_owned)),
+                .filter_map(|value| value.as_str().map(str::to_owned))
+                // What is rendered later is no secret yet.
+                .filter(|text| !text.contains("{{")),
         );
         let prepared = Prepared {
             settings: Arc::new(settings),
@@ -378,6 +393,7 @@ impl<'a> BuildLowering<'a, '_> {
             conduct,
             keeps_input,
             uses_engine: prepared.spec.is_some_and(|spec| spec.uses_engine),
+            load: prepared.spec.map_or(Load::Elsewhere, |spec| spec.load),
             excluded: part.excluded,
             origins: prepared.origins.clone(),
             chained: Vec::new(),

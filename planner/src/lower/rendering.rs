@@ -81,6 +81,11 @@ impl Renderer {
         self.resolution.sensitive.iter().filter_map(|name| self.resolution.values.get(name)).cloned().collect()
     }
 
+    /// Returns the values of user variables and the names of the sensitive ones; none in a language without them.
+    pub fn user_variables(&self) -> Option<(&BTreeMap<String, String>, &BTreeSet<String>)> {
+        self.is_legacy.then_some((&self.surroundings.variables, &self.resolution.sensitive))
+    }
+
     /// Returns all variables as they may be shown.
     pub fn shown_variables(&self) -> BTreeMap<String, Variable> {
         self.resolution
@@ -135,6 +140,7 @@ impl Renderer {
             resolution: &self.resolution,
             origins,
             is_late: false,
+            is_foreign: spec.is_plugin,
             is_legacy: self.is_legacy,
             asks_for_build: false,
         };
@@ -196,6 +202,8 @@ struct Texts<'a> {
     resolution: &'a Resolution,
     origins: &'a mut Vec<Origin>,
     is_late: bool,
+    /// Whether the component is a plugin, which knows functions of its own.
+    is_foreign: bool,
     /// Whether there are user variables at all.
     is_legacy: bool,
     /// Whether any text has asked for something that differs from build to build.
@@ -244,7 +252,9 @@ impl Texts<'_> {
         if usage != Usage::default() {
             self.origins.push(Origin { option: path.to_owned(), written: text.to_owned(), usage });
         }
-        let rendered = if self.is_late {
+        let rendered = if self.is_late && self.is_foreign {
+            Ok(text.to_owned())
+        } else if self.is_late {
             interpolation::parse(text, &self.context).map(|_| text.to_owned()).map_err(Into::into)
         } else {
             interpolation::render(text, &self.context, &self.data)

@@ -265,7 +265,9 @@ impl Deciding<'_> {
                     },
                     Edge::Artifact => {
                         self.is_settled(from)
-                            && !self.stored[from].as_ref().is_some_and(|stored| stored.state == StoredState::Available)
+                            && !self.stored[from].as_ref().is_some_and(|stored| {
+                                matches!(stored.state, StoredState::Available | StoredState::Restorable(_))
+                            })
                     }
                 };
                 if is_needed {
@@ -294,7 +296,8 @@ impl Deciding<'_> {
         match self.causes[place] {
             Some(cause) => decision(Action::Run, self.reason(place, cause)),
             None if self.keys[place].is_none() && unknown[place] == place => {
-                decision(Action::Unknown, Reason::SourceUnknown)
+                let unasked = self.graph.unasked(node).first().map(|data| data.id.clone());
+                decision(Action::Unknown, unasked.map_or(Reason::SourceUnknown, Reason::UpstreamUnknown))
             }
             None if self.keys[place].is_none() => {
                 decision(Action::Unknown, Reason::UpstreamUnknown(self.graph.at(unknown[place]).id.clone()))
@@ -305,7 +308,11 @@ impl Deciding<'_> {
                         .graph
                         .outputs_at(place)
                         .any(|(edge, reader)| edge == Edge::Machine && self.causes[reader].is_some());
-                let reason = if goes_on { Reason::CachedState } else { Reason::Cached };
+                let reason = match self.stored[place].as_ref().map(|stored| &stored.state) {
+                    _ if goes_on => Reason::CachedState,
+                    Some(StoredState::Restorable(words)) => Reason::CachedCopy(words.clone()),
+                    _ => Reason::Cached,
+                };
                 Decision { is_start: goes_on, ..decision(Action::Reuse, reason) }
             }
         }

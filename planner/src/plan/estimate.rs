@@ -1,10 +1,11 @@
 //! How long a run will take, if each node takes as long as it did last time.
 //!
-//! Played as the executor does it: builds start in their order, no more at a time than is allowed, and within a build
-//! each node starts once everything before it has ended.
+//! Played as the executor does it: builds start in the order of how long they have to go, no more at a time than is
+//! allowed, and within a build each node starts once everything before it has ended.
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
+use std::ops::Range;
 use std::time::Duration;
 
 use super::{Action, Plan};
@@ -70,18 +71,46 @@ impl Plan {
         (total, path)
     }
 
+    /// Tells by place how long it is from the start of each node that runs to the end of all that follows from it, as
+    /// far as history tells: a node that nobody has timed counts as the mean of the others. All zero without history.
+    ///
+    /// What has the longest way to go is best begun first.
+    #[must_use]
+    pub fn remaining(&self) -> Vec<Duration> {
+        let runs = |action| matches!(action, Action::Run | Action::Unknown);
+        let known: Vec<Duration> =
+            self.steps().filter(|step| runs(step.action)).filter_map(|step| step.decision.took).collect();
+        let count = u32::try_from(known.len()).unwrap_or(u32::MAX);
+        let mean = known.iter().sum::<Duration>().checked_div(count).unwrap_or_default();
+        let mut remaining: Vec<Duration> = self
+            .steps()
+            .map(|step| if runs(step.action) { step.decision.took.unwrap_or(mean) } else { Duration::ZERO })
+            .collect();
+        if !known.is_empty() {
+            for place in (0..remaining.len()).rev() {
+                let after = self.graph.outputs_at(place).map(|(_, to)| remaining[to]).max().unwrap_or_default();
+                remaining[place] += after;
+            }
+        }
+        remaining
+    }
+
     fn wall(&self, takes: &[Option<Duration>], slots: usize) -> Duration {
         let mut free: BinaryHeap<Reverse<Duration>> =
             std::iter::repeat_n(Reverse(Duration::ZERO), slots.min(self.graph.builds.len())).collect();
         let mut ends = vec![Duration::ZERO; takes.len()];
         let mut latest = Duration::ZERO;
         // The nodes of a build follow one another.
-        let mut place = 0;
-        while place < takes.len() {
-            let build = self.graph.at(place).build;
-            let count = (place..takes.len()).take_while(|at| self.graph.at(*at).build == build).count();
-            let nodes = place..place + count;
-            place += count;
+        let mut ranges: Vec<Range<usize>> = Vec::new();
+        for (place, node) in self.graph.nodes().enumerate() {
+            match ranges.last_mut().filter(|range| self.graph.at(range.start).build == node.build) {
+                Some(range) => range.end = place + 1,
+                None => ranges.push(place..place + 1),
+            }
+        }
+        let remaining = self.remaining();
+        ranges.sort_by_key(|range| Reverse(remaining[range.start]));
+        for nodes in ranges {
             if takes[nodes.clone()].iter().all(Option::is_none) {
                 continue;
             }

@@ -15,7 +15,10 @@ pub enum StoredState {
     /// A post-processor has taken the artifact on purpose (`keep_input_artifact` is false); it is made again only if
     /// one that reads it runs.
     Consumed,
-    /// Something of it was changed or deleted; the words say what, as in "file out.tar was deleted".
+    /// Some of its files were changed or deleted, and the store has copies of these; the words say which, as in
+    /// "out.tar was deleted".
+    Restorable(String),
+    /// Something of it was changed or deleted; the words say what, as in "out.tar was deleted".
     Damaged(String),
 }
 

@@ -169,6 +169,8 @@ pub struct Summary {
     pub skipped: usize,
     /// Those that are run or not, as will turn out.
     pub unknown: usize,
+    /// The data sources, which are no steps and not counted above.
+    pub data: usize,
 }
 
 impl Plan {
@@ -235,7 +237,7 @@ impl Plan {
     /// Counts the steps.
     #[must_use]
     pub fn summary(&self) -> Summary {
-        let mut summary = Summary { total: self.decisions.len(), ..Summary::default() };
+        let mut summary = Summary { total: self.decisions.len(), data: self.graph.data.len(), ..Summary::default() };
         for decision in &self.decisions {
             match decision.action {
                 Action::Run => summary.run += 1,

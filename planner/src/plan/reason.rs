@@ -43,6 +43,8 @@ pub enum Reason {
     SourceUnknown,
     /// Its stored result is used.
     Cached,
+    /// Its stored result is used: files that were lost are put back; the words say what became of them.
+    CachedCopy(String),
     /// Its stored result is used: the machine's state, from which the build goes on.
     CachedState,
     /// Something leaves it out.
@@ -67,7 +69,7 @@ impl Reason {
             Self::Volatile(_) => "volatile",
             Self::Forced => "forced",
             Self::ArtifactMissing(_) | Self::StateMissing(_) => "artifact-missing",
-            Self::Cached | Self::CachedState => "cached",
+            Self::Cached | Self::CachedCopy(_) | Self::CachedState => "cached",
             Self::Excluded(_) | Self::OnlyAfterFailure | Self::NotTargeted => "excluded",
         }
     }
@@ -102,6 +104,7 @@ impl Reason {
             Self::StateMissing(node) => format!("{node} runs, and nothing to go on from is stored").into(),
             Self::SourceUnknown => "what it starts from or reads is not known yet".into(),
             Self::Cached => "nothing changed".into(),
+            Self::CachedCopy(words) => format!("nothing changed; {words}, and is put back").into(),
             Self::CachedState => "nothing changed; the build goes on from its stored state".into(),
             Self::Excluded(Exclusion::Build) => "its build is not selected".into(),
             Self::Excluded(Exclusion::Filter) => "left out by the template's only/except".into(),

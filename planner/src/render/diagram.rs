@@ -1,31 +1,74 @@
 //! The graph of a plan as a drawing: DOT, Mermaid and SVG of the same nodes and edges.
 
+use std::borrow::Cow;
 use std::fmt::Write as _;
 
-use crate::graph::Edge;
-use crate::plan::{Action, Plan, Step};
+use crate::graph::{Edge, NodeId};
+use crate::plan::{Action, Plan};
 
-/// Returns the nodes that are drawn: those of builds that take part.
-fn drawn(plan: &Plan) -> Vec<Step<'_>> {
-    plan.steps().filter(|step| step.action != Action::Skip).collect()
+/// One box of the drawing.
+struct Shape<'a> {
+    id: &'a str,
+    action: &'static str,
+    colours: (&'static str, &'static str),
+    title: Cow<'a, str>,
+    reason: Cow<'a, str>,
+    /// The build that it belongs to; data sources belong to none.
+    build: Option<usize>,
 }
 
-/// Returns the edges between drawn nodes, as places in the graph.
-fn edges(plan: &Plan, steps: &[Step<'_>]) -> Vec<(usize, usize, Edge)> {
-    let mut drawn = vec![false; plan.graph.node_count()];
-    for step in steps {
-        drawn[step.place] = true;
+/// A line from one shape to another.
+struct Line {
+    from: usize,
+    to: usize,
+    edge: Edge,
+}
+
+/// Returns what is drawn: the data sources and the nodes of builds that take part, each after all that lead to it.
+fn drawn(plan: &Plan) -> (Vec<Shape<'_>>, Vec<Line>) {
+    let graph = &plan.graph;
+    let redactor = &graph.redactor;
+    let mut shapes = Vec::new();
+    let mut lines = Vec::new();
+    let data_lines = |needs: &[NodeId], to: usize| {
+        let places = needs.iter().filter_map(|id| graph.data.iter().position(|data| data.id == *id));
+        places.map(move |from| Line { from, to, edge: Edge::Artifact }).collect::<Vec<_>>()
+    };
+    for data in &graph.data {
+        lines.extend(data_lines(&data.needs, shapes.len()));
+        shapes.push(Shape {
+            id: data.id.as_str(),
+            action: data.action(),
+            colours: colours(if data.asked.is_some() { Action::Run } else { Action::Unknown }),
+            title: redactor.redacted(&data.title),
+            reason: Cow::Borrowed(data.reason()),
+            build: None,
+        });
     }
-    let mut edges: Vec<(usize, usize, Edge)> = Vec::new();
-    for step in steps {
-        let mut inputs: Vec<(Edge, usize)> = plan.graph.inputs_at(step.place).collect();
+    let mut shape_of: Vec<Option<usize>> = vec![None; graph.node_count()];
+    for step in plan.steps().filter(|step| step.action != Action::Skip) {
+        let to = shapes.len();
+        shape_of[step.place] = Some(to);
+        if !graph.data.is_empty() {
+            lines.extend(data_lines(&step.node.data(), to));
+        }
+        let mut inputs: Vec<(Edge, usize)> = graph.inputs_at(step.place).collect();
         inputs.sort_by_key(|(_, from)| *from);
-        edges.extend(inputs.into_iter().filter(|(_, from)| drawn[*from]).map(|(edge, from)| (from, step.place, edge)));
+        let drawn = inputs.into_iter().filter_map(|(edge, from)| Some(Line { from: shape_of[from]?, to, edge }));
+        lines.extend(drawn);
+        shapes.push(Shape {
+            id: step.node.id.as_str(),
+            action: step.action.word(),
+            colours: colours(step.action),
+            title: redactor.redacted(&step.node.title),
+            reason: Cow::Owned(redactor.redact(&step.reason.text())),
+            build: Some(step.node.build),
+        });
     }
-    edges
+    (shapes, lines)
 }
 
-fn colour(action: Action) -> (&'static str, &'static str) {
+fn colours(action: Action) -> (&'static str, &'static str) {
     match action {
         Action::Run => ("#d7f0dd", "#1a7f37"),
         Action::Reuse => ("#e6edf3", "#57606a"),
@@ -39,28 +82,23 @@ fn colour(action: Action) -> (&'static str, &'static str) {
 pub fn plan_dot(plan: &Plan) -> String {
     let quoted =
         |text: &str| format!("\"{}\"", plan.graph.redactor.redact(text).replace('\\', "\\\\").replace('"', "\\\""));
-    let steps = drawn(plan);
+    let (shapes, lines) = drawn(plan);
     let mut out =
         String::from("digraph plan {\n  rankdir=LR;\n  node [shape=box, style=filled, fontname=\"sans-serif\"];\n");
-    for step in &steps {
-        let (fill, line) = colour(step.action);
-        let label = format!("{}: {}", step.node.id, step.action.word());
+    for shape in &shapes {
+        let (fill, line) = shape.colours;
+        let label = format!("{}: {}", shape.id, shape.action);
         let _ = writeln!(
             out,
             "  {} [label={}, tooltip={}, fillcolor=\"{fill}\", color=\"{line}\"];",
-            quoted(step.node.id.as_str()),
+            quoted(shape.id),
             quoted(&label),
-            quoted(&step.node.title)
+            quoted(&shape.title)
         );
     }
-    for (from, to, edge) in edges(plan, &steps) {
-        let style = if edge == Edge::Order { " [style=dashed]" } else { "" };
-        let _ = writeln!(
-            out,
-            "  {} -> {}{style};",
-            quoted(plan.graph.at(from).id.as_str()),
-            quoted(plan.graph.at(to).id.as_str())
-        );
+    for Line { from, to, edge } in &lines {
+        let style = if *edge == Edge::Order { " [style=dashed]" } else { "" };
+        let _ = writeln!(out, "  {} -> {}{style};", quoted(shapes[*from].id), quoted(shapes[*to].id));
     }
     out.push_str("}\n");
     out
@@ -69,18 +107,18 @@ pub fn plan_dot(plan: &Plan) -> String {
 /// Writes the graph in Mermaid's language, which code review sites draw.
 #[must_use]
 pub fn plan_mermaid(plan: &Plan) -> String {
-    let steps = drawn(plan);
+    let (shapes, lines) = drawn(plan);
     let mut out = String::from("flowchart LR\n");
-    for step in &steps {
-        let _ = writeln!(out, "  n{}[\"{}\"]:::{}", step.place, escape(step.node.id.as_str()), step.action.word());
+    for (at, shape) in shapes.iter().enumerate() {
+        let _ = writeln!(out, "  n{at}[\"{}\"]:::{}", escape(shape.id), shape.action);
     }
-    for (from, to, edge) in edges(plan, &steps) {
-        let arrow = if edge == Edge::Order { "-.->" } else { "-->" };
+    for Line { from, to, edge } in &lines {
+        let arrow = if *edge == Edge::Order { "-.->" } else { "-->" };
         let _ = writeln!(out, "  n{from} {arrow} n{to}");
     }
     for action in [Action::Run, Action::Reuse, Action::Unknown] {
-        if steps.iter().any(|step| step.action == action) {
-            let (fill, line) = colour(action);
+        if shapes.iter().any(|shape| shape.action == action.word()) {
+            let (fill, line) = colours(action);
             let _ = writeln!(out, "  classDef {} fill:{fill},stroke:{line},color:#1f2328", action.word());
         }
     }
@@ -95,36 +133,35 @@ const GAP_Y: usize = 16;
 /// Draws the graph as SVG: one column a step away from the start, build by build from top to bottom.
 #[must_use]
 pub fn plan_svg(plan: &Plan) -> String {
-    let steps = drawn(plan);
-    let edges = edges(plan, &steps);
-    let mut columns = vec![0; plan.graph.node_count()];
-    for (from, to, _) in &edges {
+    let (shapes, lines) = drawn(plan);
+    let mut columns = vec![0; shapes.len()];
+    for Line { from, to, .. } in &lines {
         columns[*to] = columns[*to].max(columns[*from] + 1);
     }
-    let mut rows = vec![0; plan.graph.node_count()];
+    let mut rows = vec![0; shapes.len()];
     let (mut top, mut build) = (0, None);
     // How many boxes of the build stand in each column so far.
     let mut heights: Vec<usize> = Vec::new();
-    for step in &steps {
-        if build != Some(step.node.build) {
+    for (place, shape) in shapes.iter().enumerate() {
+        if build != Some(shape.build) {
             top += heights.iter().copied().max().unwrap_or(0);
             heights = vec![0; columns.iter().max().map_or(1, |last| last + 1)];
-            build = Some(step.node.build);
+            build = Some(shape.build);
         }
-        let height = &mut heights[columns[step.place]];
-        rows[step.place] = top + *height;
+        let height = &mut heights[columns[place]];
+        rows[place] = top + *height;
         *height += 1;
     }
     let at = |place: usize| (20 + columns[place] * (BOX_WIDTH + GAP_X), 20 + rows[place] * (BOX_HEIGHT + GAP_Y));
-    let width = steps.iter().map(|step| at(step.place).0 + BOX_WIDTH).max().unwrap_or(0) + 20;
-    let height = steps.iter().map(|step| at(step.place).1 + BOX_HEIGHT).max().unwrap_or(0) + 20;
+    let width = (0..shapes.len()).map(|place| at(place).0 + BOX_WIDTH).max().unwrap_or(0) + 20;
+    let height = (0..shapes.len()).map(|place| at(place).1 + BOX_HEIGHT).max().unwrap_or(0) + 20;
     let mut out = format!(
         "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"{width}\" height=\"{height}\" viewBox=\"0 0 {width} {height}\" \
          font-family=\"sans-serif\" font-size=\"12\">\n<rect width=\"100%\" height=\"100%\" fill=\"#ffffff\"/>\n\
          <defs><marker id=\"head\" viewBox=\"0 0 8 8\" refX=\"8\" refY=\"4\" markerWidth=\"8\" markerHeight=\"8\" \
          orient=\"auto\"><path d=\"M0 0L8 4L0 8z\" fill=\"#57606a\"/></marker></defs>\n"
     );
-    for (from, to, edge) in &edges {
+    for Line { from, to, edge } in &lines {
         let ((x1, y1), (x2, y2)) = (at(*from), at(*to));
         let (x1, y1, y2) = (x1 + BOX_WIDTH, y1 + BOX_HEIGHT / 2, y2 + BOX_HEIGHT / 2);
         let middle = x1.midpoint(x2);
@@ -135,23 +172,22 @@ pub fn plan_svg(plan: &Plan) -> String {
              marker-end=\"url(#head)\"/>"
         );
     }
-    for step in &steps {
-        let (x, y) = at(step.place);
-        let (fill, line) = colour(step.action);
-        let title = plan.graph.redactor.redact(&step.node.title);
+    for (place, shape) in shapes.iter().enumerate() {
+        let (x, y) = at(place);
+        let (fill, line) = shape.colours;
         let _ = writeln!(
             out,
             "<g><title>{}: {}</title><rect x=\"{x}\" y=\"{y}\" width=\"{BOX_WIDTH}\" height=\"{BOX_HEIGHT}\" rx=\"5\" \
              fill=\"{fill}\" stroke=\"{line}\"/><text x=\"{}\" y=\"{}\" font-weight=\"bold\">{}</text>\
              <text x=\"{}\" y=\"{}\" fill=\"#57606a\">{}</text></g>",
-            escape(&title),
-            escape(&plan.graph.redactor.redact(&step.reason.text())),
+            escape(&shape.title),
+            escape(&shape.reason),
             x + 8,
             y + 18,
-            escape(&cut(&format!("{} · {}", step.node.id, step.action.word()), 34)),
+            escape(&cut(&format!("{} · {}", shape.id, shape.action), 34)),
             x + 8,
             y + 35,
-            escape(&cut(&title, 38)),
+            escape(&cut(&shape.title, 38)),
         );
     }
     out.push_str("</svg>\n");

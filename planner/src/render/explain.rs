@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use super::text::change_line;
-use crate::graph::NodeId;
+use crate::graph::{DataSource, NodeId};
 use crate::key::InputValue;
 use crate::plan::{Action, Plan};
 
@@ -11,6 +11,9 @@ use crate::plan::{Action, Plan};
 /// if there is no such node.
 #[must_use]
 pub fn node_explanation(plan: &Plan, id: &NodeId) -> Option<String> {
+    if let Some(data) = plan.graph.data_source(id) {
+        return Some(data_explanation(plan, data));
+    }
     let step = plan.step(id)?;
     let redact = |text: &str| plan.graph.redactor.redact(text);
     let mut out = format!("{}\n", step.node.id);
@@ -39,7 +42,9 @@ pub fn node_explanation(plan: &Plan, id: &NodeId) -> Option<String> {
         };
         row(if index == 0 { "inputs" } else { "" }, &format!("{} = {value}", input.path));
     }
-    let before: Vec<&str> = plan.graph.inputs(id).map(|(_, node)| node.id.as_str()).collect();
+    let data = step.node.data();
+    let mut before: Vec<&str> = data.iter().map(NodeId::as_str).collect();
+    before.extend(plan.graph.inputs(id).map(|(_, node)| node.id.as_str()));
     let after: Vec<&str> = plan.graph.outputs(id).map(|(_, node)| node.id.as_str()).collect();
     for (name, nodes) in [("after", before), ("before", after)] {
         if !nodes.is_empty() {
@@ -47,4 +52,25 @@ pub fn node_explanation(plan: &Plan, id: &NodeId) -> Option<String> {
         }
     }
     Some(out)
+}
+
+fn data_explanation(plan: &Plan, data: &DataSource) -> String {
+    let mut out = format!("{}\n", data.id);
+    let mut row = |name: &str, value: &str| {
+        let _ = writeln!(out, "  {name:<10} {value}");
+    };
+    row("does", &plan.graph.redactor.redact(&data.title));
+    row("component", &data.component);
+    row("action", &format!("{} ({})", data.action(), data.reason()));
+    if let Some(took) = data.asked {
+        row("last run", &format!("took {:.1} s", took.as_secs_f64()));
+    }
+    let needs: Vec<&str> = data.needs.iter().map(NodeId::as_str).collect();
+    let users: Vec<&str> = plan.graph.users_of(&data.id).into_iter().map(NodeId::as_str).collect();
+    for (name, nodes) in [("after", needs), ("before", users)] {
+        if !nodes.is_empty() {
+            row(name, &nodes.join(", "));
+        }
+    }
+    out
 }

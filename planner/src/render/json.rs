@@ -9,6 +9,7 @@ use std::io::{self, Write};
 use serde::{Serialize, Serializer};
 use serde_json::{Value as Json, json};
 
+use crate::graph::{DataSource, Graph, Node, NodeId};
 use crate::key::{Input, InputValue};
 use crate::plan::{Action, Change, Plan, Step};
 
@@ -98,6 +99,7 @@ pub fn write_plan_json(
         .collect();
     let summary = plan.summary();
     let estimate = plan.estimate();
+    let asked = graph.data.iter().filter(|data| data.asked.is_some()).count();
     let document = Document {
         format_version: "1.0",
         rpk_version,
@@ -106,18 +108,14 @@ pub fn write_plan_json(
         variables,
         nodes: Nodes(plan),
         summary: SummaryDocument {
-            total: summary.total,
-            run: summary.run,
+            total: summary.total + summary.data,
+            run: summary.run + asked,
             cached: summary.cached,
             skipped: summary.skipped,
-            unknown: summary.unknown,
+            unknown: summary.unknown + summary.data - asked,
             estimate_s: estimate.as_ref().map(|estimate| estimate.wall.as_secs_f64()),
             parallel_builds: plan.parallel_builds,
-            critical_path: estimate
-                .iter()
-                .flat_map(|estimate| &estimate.critical_path)
-                .map(crate::graph::NodeId::as_str)
-                .collect(),
+            critical_path: estimate.iter().flat_map(|estimate| &estimate.critical_path).map(NodeId::as_str).collect(),
         },
         diagnostics,
     };
@@ -161,7 +159,27 @@ struct Nodes<'a>(&'a Plan);
 
 impl Serialize for Nodes<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_seq(self.0.steps().map(|step| node_document(self.0, step)))
+        let graph = &self.0.graph;
+        let data = graph.data.iter().map(|data| data_document(graph, data));
+        serializer.collect_seq(data.chain(self.0.steps().map(|step| node_document(self.0, step))))
+    }
+}
+
+/// Writes a data source as a node that belongs to no build.
+fn data_document<'a>(graph: &'a Graph, data: &'a DataSource) -> NodeDocument<'a> {
+    NodeDocument {
+        id: data.id.as_str(),
+        kind: "data",
+        build: "",
+        component: &data.component,
+        title: graph.redactor.redacted(&data.title),
+        depends_on: data.needs.iter().map(NodeId::as_str).collect(),
+        action: data.action(),
+        reason: ReasonDocument { code: "volatile", text: Cow::Borrowed(data.reason()), changes: Vec::new() },
+        cacheable: false,
+        key: None,
+        inputs: InputsDocument::Inputs(Vec::new()),
+        estimate_s: data.asked.map(|took| took.as_secs_f64()),
     }
 }
 
@@ -170,13 +188,15 @@ fn node_document<'a>(plan: &'a Plan, step: Step<'a>) -> NodeDocument<'a> {
     let mut before: Vec<usize> = graph.inputs_at(step.place).map(|(_, from)| from).collect();
     before.sort_unstable();
     let reason = step.reason;
+    let mut depends_on = data_used(graph, step.node);
+    depends_on.extend(before.into_iter().map(|from| graph.at(from).id.as_str()));
     NodeDocument {
         id: step.node.id.as_str(),
         kind: step.node.kind.word(),
         build: &graph.build_of(step.node).name,
         component: &step.node.component,
         title: graph.redactor.redacted(&step.node.title),
-        depends_on: before.into_iter().map(|from| graph.at(from).id.as_str()).collect(),
+        depends_on,
         action: step.action.word(),
         reason: ReasonDocument {
             code: reason.code(),
@@ -192,6 +212,14 @@ fn node_document<'a>(plan: &'a Plan, step: Step<'a>) -> NodeDocument<'a> {
         inputs: inputs_document(plan, step),
         estimate_s: step.decision.took.map(|took| took.as_secs_f64()),
     }
+}
+
+/// Names the data sources that a node uses.
+fn data_used<'a>(graph: &'a Graph, node: &Node) -> Vec<&'a str> {
+    if graph.data.is_empty() {
+        return Vec::new();
+    }
+    node.data().iter().filter_map(|id| Some(graph.data_source(id)?.id.as_str())).collect()
 }
 
 /// A node's inputs by path; of a node that takes no part its options alone.

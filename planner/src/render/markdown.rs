@@ -33,8 +33,13 @@ pub fn plan_markdown(plan: &Plan) -> String {
         let _ = writeln!(out, "\n{}", literal(&path));
     }
     let told: Vec<_> = plan.steps().filter(|step| matches!(step.action, Action::Run | Action::Unknown)).collect();
-    if !told.is_empty() {
+    let data = &plan.graph.data;
+    if !told.is_empty() || !data.is_empty() {
         out.push_str("\n| action | node | what | why |\n| --- | --- | --- | --- |\n");
+    }
+    for data in data {
+        let word = if data.asked.is_some() { "asked" } else { "unknown" };
+        let _ = writeln!(out, "| {word} | {} | {} | {} |", code(data.id.as_str()), shown(&data.title), data.reason());
     }
     for (index, step) in told.iter().enumerate() {
         if out.len() > TABLE_LIMIT {

@@ -49,6 +49,16 @@ pub fn plan_text(plan: &Plan, coloured: bool) -> String {
     let _ = writeln!(out, "Plan for {}{engine}", plan.template);
 
     let id_width = plan.steps().map(|step| width(step.node.id.as_str())).max().unwrap_or(0);
+    let data_width = plan.graph.data.iter().map(|data| width(data.id.as_str())).max().unwrap_or(0);
+    if !plan.graph.data.is_empty() {
+        let _ = writeln!(out, "\n{}", paint(Tone::Strong, "data sources"));
+    }
+    for data in &plan.graph.data {
+        let word = if data.asked.is_some() { "asked" } else { "unknown" };
+        let title = plan.graph.redactor.redact(&data.title);
+        let reason = paint(Tone::Faint, &format!("({})", data.reason()));
+        let _ = writeln!(out, "  {word:<8} {:<data_width$}  {title}  {reason}", data.id.as_str());
+    }
     // Nodes stand build by build.
     let mut steps = plan.steps().peekable();
     for (index, build) in plan.graph.builds.iter().enumerate() {

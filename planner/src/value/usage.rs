@@ -17,6 +17,10 @@ pub struct Usage {
     pub artifacts: BTreeSet<String>,
     /// Whether a secret was read.
     pub reads_secrets: bool,
+    /// Whether a sensitive variable or local value was asked for.
+    pub reads_sensitive: bool,
+    /// Data sources, by type and name.
+    pub data: BTreeSet<(String, String)>,
 }
 
 impl Usage {
@@ -28,6 +32,8 @@ impl Usage {
         self.files.extend(other.files.iter().cloned());
         self.artifacts.extend(other.artifacts.iter().cloned());
         self.reads_secrets |= other.reads_secrets;
+        self.reads_sensitive |= other.reads_sensitive;
+        self.data.extend(other.data.iter().cloned());
     }
 }
 

@@ -10,7 +10,7 @@ use std::time::{Duration, SystemTime};
 use rpk_planner::key::CacheKey;
 use rpk_planner::plan::StoredState;
 
-use super::{Cache, FileDigests, STATE_REPOSITORY, StoredResult};
+use super::{Cache, FileDigests, STATE_REPOSITORY, StoredResult, copies};
 use crate::engine::LazyEngine;
 use crate::failure::{Failure, Outcome};
 
@@ -26,13 +26,16 @@ pub struct Entry {
     pub result: StoredResult,
     /// When it was last used.
     pub used: SystemTime,
+    /// The bytes of the copies of its files.
+    pub copied_bytes: u64,
 }
 
 impl Entry {
-    /// Returns the bytes that pruning it gives back: those of the machine's state. Artifacts belong to the user.
+    /// Returns the bytes that pruning it gives back: those of the machine's state and of the copies of its files, if
+    /// no other result has the same. Artifacts belong to the user.
     #[must_use]
     pub fn owned_bytes(&self) -> u64 {
-        self.result.snapshot.as_ref().map_or(0, |snapshot| snapshot.size)
+        self.copied_bytes + self.result.snapshot.as_ref().map_or(0, |snapshot| snapshot.size)
     }
 }
 
@@ -43,7 +46,8 @@ pub fn entries(cache: &Cache) -> Vec<Entry> {
     let mut entries: Vec<Entry> = keys
         .filter_map(|key| {
             let used = StoredResult::used(cache, &key).ok()?;
-            Some(Entry { key, result: StoredResult::load(cache, &key)?, used })
+            let result = StoredResult::load(cache, &key)?;
+            Some(Entry { key, copied_bytes: copies::bytes(cache, &result.files), result, used })
         })
         .collect();
     entries.sort_by(|a, b| b.used.cmp(&a.used).then_with(|| a.key.cmp(&b.key)));
@@ -82,8 +86,12 @@ pub async fn check(cache: &Cache, engine: &LazyEngine) -> Outcome<Vec<Fault>> {
     let digests = FileDigests::default();
     let mut faults = Vec::new();
     for entry in entries(cache) {
-        if let StoredState::Damaged(words) = entry.result.files_state(&digests) {
+        if let StoredState::Damaged(words) = entry.result.files_state(cache, &digests) {
             faults.push(Fault { entry, words });
+            continue;
+        }
+        if let Err(error) = entry.result.check_copies(cache, &digests) {
+            faults.push(Fault { entry, words: error.to_string() });
             continue;
         }
         let mut images: Vec<&String> = entry.result.identity.iter().filter(|_| !entry.result.is_consumed).collect();
@@ -116,7 +124,7 @@ pub async fn prune(cache: &Cache, engine: &LazyEngine, limits: Limits) -> Outcom
         remove_unknown_states(cache, engine).await?;
     }
     let now = SystemTime::now();
-    let (mut kept_bytes, mut gone) = (0, Vec::new());
+    let (mut kept_bytes, mut gone, mut kept) = (0, Vec::new(), Vec::new());
     for entry in entries(cache) {
         let age = now.duration_since(entry.used).unwrap_or_default();
         let bytes = entry.owned_bytes();
@@ -129,7 +137,12 @@ pub async fn prune(cache: &Cache, engine: &LazyEngine, limits: Limits) -> Outcom
             gone.push(entry);
         } else {
             kept_bytes += bytes;
+            kept.push(entry);
         }
+    }
+    if !gone.is_empty() || limits.all || limits.damaged {
+        copies::sweep(cache, kept.iter().flat_map(|entry| &entry.result.files))
+            .map_err(|error| Failure::new(error.to_string()).context("removing copies of files"))?;
     }
     Ok(gone)
 }

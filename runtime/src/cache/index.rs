@@ -32,6 +32,16 @@ impl StoredResults {
         self.results.get(key).map(|(result, _)| result)
     }
 
+    /// Finds the results whose lost files the cache has copies of, among these keys.
+    pub fn restorable<'a>(
+        &'a self,
+        keys: impl Iterator<Item = CacheKey> + 'a,
+    ) -> impl Iterator<Item = &'a StoredResult> {
+        keys.filter_map(|key| self.results.get(&key))
+            .filter(|(_, stored)| matches!(stored.state, StoredState::Restorable(_)))
+            .map(|(result, _)| result)
+    }
+
     /// Returns the state of a machine that is stored under a key, and still there.
     #[must_use]
     pub fn state(&self, key: &CacheKey) -> Option<&Snapshot> {
@@ -87,7 +97,7 @@ pub async fn look_up(
         .map(async |(node, key)| {
             let result = StoredResult::load(cache, &key)?;
             let boot = boots.get(&node.build).copied();
-            let stored = verify(boot, node, &result, registry, engine, digests).await;
+            let stored = verify(cache, boot, node, &result, registry, engine, digests).await;
             Some((key, (result, stored)))
         })
         .buffer_unordered(AT_A_TIME)
@@ -99,6 +109,7 @@ pub async fn look_up(
 
 /// Looks whether a result is still there.
 async fn verify(
+    cache: &Cache,
     boot: Option<&Node>,
     node: &Node,
     result: &StoredResult,
@@ -106,8 +117,8 @@ async fn verify(
     engine: &LazyEngine,
     digests: &FileDigests,
 ) -> Stored {
-    let mut state = result.files_state(digests);
-    if state == StoredState::Available
+    let mut state = result.files_state(cache, digests);
+    if matches!(state, StoredState::Available | StoredState::Restorable(_))
         && let (Some(artifact), Some(identity)) = (&result.artifact, &result.identity)
     {
         let now = match node.kind {

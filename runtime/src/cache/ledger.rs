@@ -145,7 +145,8 @@ impl Ledger {
         }
         let title = self.plan.lock().unwrap_or_else(PoisonError::into_inner).graph.redactor.redact(&node.title);
         let stored = StoredResult::new(node.id.as_str(), &template, &title, made, &self.digests)
-            .and_then(|result| result.store(cache, &key));
+            // Stored before its copies, so that nobody who tidies up takes these for forgotten.
+            .and_then(|result| result.store(cache, &key).and_then(|()| result.keep_copies(cache, self.snapshots)));
         self.complain(&stored.err()?)
     }
 
@@ -157,6 +158,19 @@ impl Ledger {
             .flatten()
             .find(|input| !planned.iter().any(|known| known.path == input.path && known.value == input.value));
         changed.map(|input| input.path.trim_start_matches("file:").to_owned())
+    }
+
+    /// Puts back the files of reused nodes that were changed or deleted and of which there are copies. Copies files,
+    /// so it must not be called where others wait.
+    ///
+    /// # Errors
+    ///
+    /// Fails if a copy turns out to be damaged, or if a file cannot be written.
+    pub fn put_back(&self) -> io::Result<()> {
+        let (Some(cache), Some(stored)) = (&self.cache, &self.stored) else { return Ok(()) };
+        let plan = self.plan.lock().unwrap_or_else(PoisonError::into_inner);
+        let reused = plan.steps().filter(|step| step.action == Action::Reuse).filter_map(|step| step.decision.key);
+        stored.restorable(reused).try_for_each(|result| result.put_back(cache, &self.digests))
     }
 
     /// Takes note that a node's artifact was taken away on purpose.

@@ -6,6 +6,7 @@
 //!
 //! | file | holds |
 //! | --- | --- |
+//! | `copies.rs` | copies of files, put back where they were lost |
 //! | `digest.rs` | digests of files, remembered by what the file system says of them |
 //! | `disk.rs` | files that appear whole or not at all |
 //! | `facts.rs` | what the world says of a graph's nodes |
@@ -33,6 +34,7 @@
 //! runs/ID/                a run's journal, record and events
 //! ```
 
+mod copies;
 mod digest;
 mod disk;
 mod facts;

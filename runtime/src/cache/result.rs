@@ -8,8 +8,9 @@ use rpk_planner::key::CacheKey;
 use rpk_planner::plan::StoredState;
 use serde::{Deserialize, Serialize};
 
-use super::{Cache, FileDigests, disk};
+use super::{Cache, FileDigests, copies, disk};
 use crate::artifact::Artifact;
+use crate::budget::SnapshotPolicy;
 use crate::builder::Snapshot;
 
 /// Raised when older results can no longer be read.
@@ -24,6 +25,9 @@ pub struct StoredFile {
     pub size: u64,
     /// The digest of its content.
     pub digest: String,
+    /// Its permissions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mode: Option<u32>,
 }
 
 /// What a node made.
@@ -83,7 +87,7 @@ impl StoredResult {
         let mut files = Vec::new();
         for path in artifact_files.chain(&made.outputs) {
             let (digest, size) = digests.content(path)?;
-            files.push(StoredFile { path: std::path::absolute(path)?, size, digest });
+            files.push(StoredFile { path: std::path::absolute(path)?, size, digest, mode: mode(path)? });
         }
         Ok(Self {
             format: FORMAT,
@@ -154,23 +158,75 @@ impl StoredResult {
 
     /// Tells in which state its files are: whether they are there, and what they were.
     #[must_use]
-    pub fn files_state(&self, digests: &FileDigests) -> StoredState {
+    pub fn files_state(&self, cache: &Cache, digests: &FileDigests) -> StoredState {
         if self.is_consumed {
             return StoredState::Consumed;
         }
-        for file in &self.files {
-            let name = shown(&file.path);
-            match digests.content(&file.path) {
-                Ok((digest, _)) if digest == file.digest => {}
-                Ok(_) => return StoredState::Damaged(format!("{name} was changed")),
-                Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                    return StoredState::Damaged(format!("{name} was deleted"));
-                }
-                Err(error) => return StoredState::Damaged(format!("{name} cannot be read: {error}")),
+        let mut first = None;
+        for (file, words) in self.lost(digests) {
+            if !copies::has(cache, file) {
+                return StoredState::Damaged(words);
             }
+            first.get_or_insert(words);
         }
-        StoredState::Available
+        first.map_or(StoredState::Available, StoredState::Restorable)
     }
+
+    /// Finds the files that are not what they were, with words for what became of them.
+    fn lost<'a>(&'a self, digests: &'a FileDigests) -> impl Iterator<Item = (&'a StoredFile, String)> {
+        self.files.iter().filter_map(|file| {
+            let name = shown(&file.path);
+            let words = match digests.content(&file.path) {
+                Ok((digest, _)) if digest == file.digest => return None,
+                Ok(_) => format!("{name} was changed"),
+                Err(error) if error.kind() == io::ErrorKind::NotFound => format!("{name} was deleted"),
+                Err(error) => format!("{name} cannot be read: {error}"),
+            };
+            Some((file, words))
+        })
+    }
+
+    /// Keeps copies of its files, as far as that pays.
+    ///
+    /// # Errors
+    ///
+    /// Fails if one cannot be written.
+    pub fn keep_copies(&self, cache: &Cache, policy: SnapshotPolicy) -> io::Result<()> {
+        self.files.iter().try_for_each(|file| copies::keep(cache, file, self.took, policy))
+    }
+
+    /// Puts back the files that are not what they were.
+    ///
+    /// # Errors
+    ///
+    /// Fails if a copy is missing or damaged, or if a file cannot be written; the message names the file.
+    pub fn put_back(&self, cache: &Cache, digests: &FileDigests) -> io::Result<()> {
+        for (file, _) in self.lost(digests) {
+            let named = |error: io::Error| io::Error::new(error.kind(), format!("{}: {error}", shown(&file.path)));
+            copies::put_back(cache, file).map_err(named)?;
+        }
+        Ok(())
+    }
+
+    /// Reads the copies that stand in for lost files.
+    ///
+    /// # Errors
+    ///
+    /// Fails if one is missing or damaged.
+    pub fn check_copies(&self, cache: &Cache, digests: &FileDigests) -> io::Result<()> {
+        self.lost(digests).try_for_each(|(file, _)| copies::check(cache, file, |_| Ok(())))
+    }
+}
+
+#[cfg(unix)]
+fn mode(path: &Path) -> io::Result<Option<u32>> {
+    use std::os::unix::fs::PermissionsExt as _;
+    Ok(Some(std::fs::metadata(path)?.permissions().mode() & 0o7777))
+}
+
+#[cfg(not(unix))]
+fn mode(_: &Path) -> io::Result<Option<u32>> {
+    Ok(None)
 }
 
 /// Shows a path as the user would write it here.
@@ -209,14 +265,14 @@ mod tests {
         let mut loaded = StoredResult::load(&cache, &key).expect("is stored");
         assert_eq!(loaded, result);
         assert_eq!(StoredResult::keys(&cache), [key]);
-        assert_eq!(loaded.files_state(&digests), StoredState::Available);
+        assert_eq!(loaded.files_state(&cache, &digests), StoredState::Available);
         std::fs::write(&file, "CONTENT").expect("is writable");
         let words = |what: &str| StoredState::Damaged(format!("{} was {what}", file.display()));
-        assert_eq!(loaded.files_state(&digests), words("changed"));
+        assert_eq!(loaded.files_state(&cache, &digests), words("changed"));
         std::fs::remove_file(&file).expect("is there");
-        assert_eq!(loaded.files_state(&digests), words("deleted"));
+        assert_eq!(loaded.files_state(&cache, &digests), words("deleted"));
         loaded.is_consumed = true;
-        assert_eq!(loaded.files_state(&digests), StoredState::Consumed);
+        assert_eq!(loaded.files_state(&cache, &digests), StoredState::Consumed);
         std::fs::write(cache.root().join(format!("results/{key}.json")), "{half").expect("is writable");
         assert_eq!(StoredResult::load(&cache, &key), None);
     }

@@ -96,9 +96,11 @@ pub(super) fn first_file(archive: &mut tar::Archive<impl io::Read>, source: &str
     if entry.header().entry_type().is_dir() {
         return Err(Failure::new(format!("{source} is a folder")).help("end `source` with `/` to download a folder"));
     }
-    let mut file = std::fs::File::create(destination).map_err(failed)?;
+    let file = std::fs::File::create(destination).map_err(failed)?;
+    // Copying goes by way of the writer's own buffer, in pieces of its length.
+    let mut file = io::BufWriter::with_capacity(1 << 20, file);
     io::copy(&mut entry, &mut file).map_err(failed)?;
-    Ok(())
+    io::Write::flush(&mut file).map_err(failed)
 }
 
 #[cfg(test)]

@@ -15,7 +15,7 @@ use tokio::io::AsyncWriteExt as _;
 
 use super::container::{RUN, RUN_SCRIPT, RUN_WRITTEN_SCRIPT, WRITE_FAILED, WRITE_SCRIPT};
 use super::container::{append_bytes, append_file, first_file, line_count, split_path};
-use super::{Communicator, FileSource, RemoteScript};
+use super::{Communicator, FileSource, Pipes, RemoteScript};
 use crate::context::NodeContext;
 use crate::docker::{Engine, explain, read_tar, tar_stream};
 use crate::failure::{Failure, Outcome};
@@ -49,16 +49,19 @@ impl DockerCommunicator {
 
     /// Runs a program in the container with this standard input and returns its exit status.
     async fn exec(&self, ctx: &NodeContext, words: Vec<String>, user: Option<String>, input: Vec<u8>) -> Outcome<i64> {
-        self.exec_with(ctx, words, user, Some(input)).await
+        self.exec_with(ctx, words, user, Some(input), None).await
     }
 
     /// Runs a program in the container, with a standard input or with a terminal, and returns its exit status.
+    ///
+    /// With pipes, more input follows, and output goes there in place of the node's.
     async fn exec_with(
         &self,
         ctx: &NodeContext,
         words: Vec<String>,
         user: Option<String>,
         input: Option<Vec<u8>>,
+        pipes: Option<Pipes>,
     ) -> Outcome<i64> {
         let client = self.engine.client();
         let has_terminal = input.is_none();
@@ -79,18 +82,37 @@ impl DockerCommunicator {
         else {
             return Err(Failure::new("the engine did not attach to the command"));
         };
+        let (mut more, piped) = match pipes {
+            Some(pipes) => (pipes.stdin, Some((pipes.stdout, pipes.stderr))),
+            None => (None, None),
+        };
         let write = async {
             // A command may end without reading its input; that is its own affair.
             if let Some(input) = input
                 && stdin.write_all(&input).await.is_ok()
             {
+                while let Some(more) = &mut more
+                    && let Some(piece) = more.recv().await
+                    && stdin.write_all(&piece).await.is_ok()
+                {}
                 let _ = stdin.shutdown().await;
             }
         };
         let read = async {
             let mut output = ctx.output.command();
             while let Some(frame) = stream.next().await {
-                match frame.map_err(failed)? {
+                let frame = frame.map_err(failed)?;
+                if let Some((stdout, stderr)) = &piped {
+                    let (to, message) = match frame {
+                        LogOutput::StdErr { message } => (stderr, message),
+                        LogOutput::StdOut { message } | LogOutput::Console { message } => (stdout, message),
+                        LogOutput::StdIn { .. } => continue,
+                    };
+                    // Whoever has asked may no longer care; the command goes on.
+                    let _ = to.send(message).await;
+                    continue;
+                }
+                match frame {
                     LogOutput::StdErr { message } => output.stderr(&message).await,
                     LogOutput::StdOut { message } | LogOutput::Console { message } => output.stdout(&message).await,
                     LogOutput::StdIn { .. } => {}
@@ -100,8 +122,12 @@ impl DockerCommunicator {
             Ok::<(), Failure>(())
         };
         let both = async {
-            let ((), read) = tokio::join!(write, read);
-            read
+            // Input that goes on after the command has ended is not waited for.
+            tokio::pin!(write, read);
+            tokio::select! {
+                ended = &mut read => ended,
+                () = &mut write => read.await,
+            }
         };
         tokio::select! {
             read = both => read?,
@@ -193,6 +219,16 @@ impl Communicator for DockerCommunicator {
         .boxed()
     }
 
+    fn run_piped<'a>(&'a self, ctx: &'a NodeContext, command: &'a str, pipes: Pipes) -> BoxFuture<'a, Outcome<i64>> {
+        async move {
+            // What follows the command on its standard input is the command's own.
+            let words = ["/bin/sh", "-c", RUN, "sh", &line_count(command)].map(str::to_owned);
+            let input = format!("{command}\n").into_bytes();
+            self.exec_with(ctx, words.to_vec(), self.exec_user.clone(), Some(input), Some(pipes)).await
+        }
+        .boxed()
+    }
+
     fn run_script<'a>(
         &'a self,
         ctx: &'a NodeContext,
@@ -216,7 +252,7 @@ impl Communicator for DockerCommunicator {
                     0 => {
                         let mut run = words(RUN_WRITTEN_SCRIPT, &[script.path, keep]);
                         run.extend(accepted);
-                        self.exec_with(ctx, run, user(), None).await?
+                        self.exec_with(ctx, run, user(), None, None).await?
                     }
                     status => status,
                 }

@@ -5,8 +5,11 @@
 //! | `container.rs` | what the next two have in common |
 //! | `docker.rs` | a container, through its engine |
 //! | `embedded.rs` | a container of the engine within rpk |
-//! | `options.rs` | the options that builders take for all of them |
+//! | `ssh.rs` | a machine, through its SSH server |
 //! | `none.rs` | nothing: for builders without a machine to talk to |
+//! | `options.rs` | the options that builders take for all of them |
+//! | `patience.rs` | trying again while a machine is out of reach |
+//! | `progress.rs` | word from long transfers |
 
 mod container;
 pub mod docker;
@@ -14,13 +17,20 @@ pub mod docker;
 pub mod embedded;
 pub mod none;
 pub mod options;
+pub(crate) mod patience;
+mod progress;
+pub mod ssh;
 
 use std::path::Path;
+use std::time::Duration;
 
-use futures::future::BoxFuture;
+use bytes::Bytes;
+use futures::FutureExt as _;
+use futures::future::{BoxFuture, ready};
+use tokio::sync::mpsc;
 
 use crate::context::NodeContext;
-use crate::failure::Outcome;
+use crate::failure::{Failure, Outcome};
 
 /// The exit status that stands for a connection that was lost before the command's own was known: Packer's number.
 pub const DISCONNECTED: i64 = 2_300_218;
@@ -36,6 +46,8 @@ pub struct RemoteScript<'a> {
     pub command: &'a str,
     /// Whether it is left on the machine.
     pub is_kept: bool,
+    /// How long to go on trying to remove it while the machine is out of reach, as when the script restarts it.
+    pub patience: Duration,
 }
 
 /// What is uploaded as one file.
@@ -47,6 +59,16 @@ pub enum FileSource<'a> {
     Bytes(&'a [u8]),
 }
 
+/// The streams of a command, in the hands of whoever runs it.
+pub struct Pipes {
+    /// What the command reads, until the channel's end; none if it is given nothing.
+    pub stdin: Option<mpsc::Receiver<Bytes>>,
+    /// Takes what it writes.
+    pub stdout: mpsc::Sender<Bytes>,
+    /// Takes what it writes as errors.
+    pub stderr: mpsc::Sender<Bytes>,
+}
+
 /// Runs commands on a machine and moves files.
 ///
 /// Every method ends early with a cancelled failure when the node is told to stop.
@@ -54,9 +76,27 @@ pub trait Communicator: Send + Sync {
     /// Runs a command in the machine's shell, its output going to the node's, and returns its exit status.
     fn run<'a>(&'a self, ctx: &'a NodeContext, command: &'a str) -> BoxFuture<'a, Outcome<i64>>;
 
+    /// Runs a command in the machine's shell with streams of the caller's, and returns its exit status: what a
+    /// provisioner of a plugin asks for.
+    fn run_piped<'a>(&'a self, ctx: &'a NodeContext, command: &'a str, pipes: Pipes) -> BoxFuture<'a, Outcome<i64>> {
+        let _ = (ctx, command, pipes);
+        ready(Err(Failure::new("the machine of this builder cannot be given to a plugin's provisioner"))).boxed()
+    }
+
+    /// Tells whether it is certain that the machine can never be reached again.
+    fn is_gone(&self) -> bool {
+        false
+    }
+
+    /// Waits until it is certain that the machine can never be reached again; most machines never tell.
+    fn gone(&self) -> BoxFuture<'_, Failure> {
+        futures::future::pending().boxed()
+    }
+
     /// Uploads a script, makes it executable, runs a command and, if that succeeded, removes the script.
     ///
-    /// `accepted` lists the exit statuses that count as success.
+    /// `accepted` lists the exit statuses that count as success, [`DISCONNECTED`] perhaps among them. Fails with a
+    /// failure that may pass if the machine is out of reach before the command has begun.
     fn run_script<'a>(
         &'a self,
         ctx: &'a NodeContext,
@@ -88,7 +128,8 @@ pub trait Communicator: Send + Sync {
         destination: &'a Path,
     ) -> BoxFuture<'a, Outcome<()>>;
 
-    /// Downloads the contents of a folder into an existing folder.
+    /// Downloads a folder into an existing folder: from a container its contents, by SSH, as Packer does, the folder
+    /// itself, under its name.
     fn download_folder<'a>(
         &'a self,
         ctx: &'a NodeContext,

@@ -5,7 +5,7 @@ use std::path::Path;
 use futures::FutureExt as _;
 use futures::future::{BoxFuture, ready};
 
-use super::{Communicator, FileSource, RemoteScript};
+use super::{Communicator, FileSource, Pipes, RemoteScript};
 use crate::context::NodeContext;
 use crate::failure::{Failure, Outcome};
 
@@ -20,6 +20,10 @@ fn refuse<'a, T: Send + 'a>(what: &str) -> BoxFuture<'a, Outcome<T>> {
 
 impl Communicator for NoCommunicator {
     fn run<'a>(&'a self, _: &'a NodeContext, _: &'a str) -> BoxFuture<'a, Outcome<i64>> {
+        refuse("run a command")
+    }
+
+    fn run_piped<'a>(&'a self, _: &'a NodeContext, _: &'a str, _: Pipes) -> BoxFuture<'a, Outcome<i64>> {
         refuse("run a command")
     }
 
@@ -59,6 +63,10 @@ impl PretendingCommunicator {
 
 impl Communicator for PretendingCommunicator {
     fn run<'a>(&'a self, ctx: &'a NodeContext, _: &'a str) -> BoxFuture<'a, Outcome<i64>> {
+        Self::skip(ctx, "command", 0)
+    }
+
+    fn run_piped<'a>(&'a self, ctx: &'a NodeContext, _: &'a str, _: Pipes) -> BoxFuture<'a, Outcome<i64>> {
         Self::skip(ctx, "command", 0)
     }
 

@@ -42,6 +42,9 @@ impl DataSourceType for Http {
                 string_map("request_headers", "Headers to send."),
                 string("request_body", "The body to send."),
             ])
+            .describe(|settings, _| {
+                format!("ask {}", settings.get("url").and_then(|url| url.as_str()).unwrap_or_default())
+            })
             .check(|settings| {
                 let is_empty = settings.get("url").and_then(|url| url.as_str()).is_some_and(str::is_empty);
                 if is_empty { vec![Problem::with("url", "the address is empty")] } else { Vec::new() }

@@ -7,7 +7,8 @@ use digest::DynDigest;
 use futures::FutureExt as _;
 use futures::future::BoxFuture;
 use rpk_planner::catalog::{
-    ArtifactFlow, ArtifactKind, ComponentKind, ComponentSpec, Problem, Recipe, Rendering, Settings, string, string_list,
+    ArtifactFlow, ArtifactKind, ComponentKind, ComponentSpec, Load, Problem, Recipe, Rendering, Settings, string,
+    string_list,
 };
 use serde::Deserialize;
 
@@ -62,6 +63,7 @@ impl PostProcessorType for Checksum {
                 let types = config.map_or_else(|_| default_types(), |config| config.checksum_types);
                 format!("write {} checksums", types.join(", "))
             })
+            .load(Load::Processor)
             .flow(ArtifactFlow {
                 takes: &[],
                 gives: Some(ArtifactKind::Files),

@@ -163,7 +163,7 @@ async fn upload(ctx: &NodeContext, communicator: &dyn Communicator, source: &str
 async fn download(ctx: &NodeContext, communicator: &dyn Communicator, source: &str, destination: &str) -> Outcome<()> {
     ctx.say(format!("Downloading {source} => {destination}")).await;
     let failed = |error: std::io::Error| Failure::new(error.to_string()).context(format!("writing {destination}"));
-    if source.ends_with('/') {
+    if source.ends_with('/') || source.contains(['*', '?', '[']) {
         tokio::fs::create_dir_all(destination).await.map_err(failed)?;
         return communicator.download_folder(ctx, source, Path::new(destination)).await;
     }

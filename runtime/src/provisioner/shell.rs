@@ -10,6 +10,7 @@ use rpk_planner::catalog::{ComponentKind, ComponentSpec, Recipe, Rendering, Sett
 use serde::Deserialize;
 
 use super::{Provisioner, ProvisionerType};
+use crate::communicator::patience::patiently;
 use crate::communicator::{Communicator, DISCONNECTED, FileSource, RemoteScript};
 use crate::context::NodeContext;
 use crate::failure::{Failure, Outcome};
@@ -46,8 +47,13 @@ struct Config {
     #[serde(default)]
     skip_clean: bool,
     #[serde(default, deserialize_with = "optional_duration")]
+    start_retry_timeout: Option<Duration>,
+    #[serde(default, deserialize_with = "optional_duration")]
     pause_after: Option<Duration>,
 }
+
+/// How long to go on trying to start a script when the template says nothing.
+const START_RETRY_TIMEOUT: Duration = Duration::from_secs(5 * 60);
 
 impl ProvisionerType for Shell {
     fn spec(&self) -> ComponentSpec {
@@ -102,7 +108,7 @@ impl ShellProvisioner {
         if config.use_env_var_file {
             variable_file = format!("{folder}/varfile_{}.sh", random_number(ctx));
             let source = FileSource::Bytes(variables.as_bytes());
-            communicator.upload_file(ctx, source, &variable_file).await?;
+            patiently(ctx, self.patience(), || communicator.upload_file(ctx, source, &variable_file)).await?;
         }
 
         if !config.inline.is_empty() {
@@ -119,10 +125,7 @@ impl ShellProvisioner {
             self.script(ctx, communicator, folder, content, &variables, &variable_file).await?;
         }
         if !variable_file.is_empty() && !config.skip_clean {
-            let status = communicator.run(ctx, &format!("rm -f {variable_file}")).await?;
-            if status != 0 {
-                return Err(Failure::new(format!("removing {variable_file} ended with status {status}")));
-            }
+            self.remove(ctx, communicator, &variable_file).await?;
         }
         if let Some(pause) = config.pause_after {
             ctx.sleep(pause).await?;
@@ -156,17 +159,46 @@ impl ShellProvisioner {
         let command = config.execute_command.as_deref().unwrap_or(default_command);
         let fields = [("Path", path.as_str()), ("Vars", variables), ("EnvVarFile", variable_file)];
         let command = ctx.render(command, &fields)?;
-        let accepted = config.valid_exit_codes.as_deref().filter(|codes| !codes.is_empty()).unwrap_or(&[0]);
-        let script = RemoteScript { path: &path, content: &content, command: &command, is_kept: config.skip_clean };
-        let status = communicator.run_script(ctx, script, accepted).await?;
-        if accepted.contains(&status) || status == DISCONNECTED && config.expect_disconnect {
+        let codes = config.valid_exit_codes.as_deref().filter(|codes| !codes.is_empty()).unwrap_or(&[0]);
+        let mut accepted = codes.to_vec();
+        if config.expect_disconnect {
+            accepted.push(DISCONNECTED);
+        }
+        let script = RemoteScript {
+            path: &path,
+            content: &content,
+            command: &command,
+            is_kept: config.skip_clean,
+            patience: self.patience(),
+        };
+        let status =
+            patiently(ctx, self.patience(), || communicator.run_script(ctx, script.clone(), &accepted)).await?;
+        if accepted.contains(&status) {
             Ok(())
         } else if status == DISCONNECTED {
             Err(Failure::new("the connection was lost while the script ran")
                 .help("if the script restarts the machine, set `expect_disconnect`"))
         } else {
-            Err(script::exit_failure(status, accepted))
+            Err(script::exit_failure(status, codes))
         }
+    }
+
+    fn patience(&self) -> Duration {
+        self.config.start_retry_timeout.unwrap_or(START_RETRY_TIMEOUT)
+    }
+
+    /// Removes a file of the machine, which may just be restarting.
+    async fn remove(&self, ctx: &NodeContext, communicator: &dyn Communicator, path: &str) -> Outcome<()> {
+        let command = format!("rm -f {path}");
+        let remove = || {
+            let removed = communicator.run(ctx, &command).map(|status| match status? {
+                0 => Ok(()),
+                DISCONNECTED => Err(Failure::new("the connection was lost").may_pass()),
+                status => Err(Failure::new(format!("the command ended with status {status}"))),
+            });
+            removed.boxed()
+        };
+        patiently(ctx, self.patience(), remove).await.map_err(|failure| failure.context(format!("removing {path}")))
     }
 }
 

@@ -3,7 +3,7 @@
 use super::Evaluator;
 use crate::diagnostic::{Diagnostic, closest};
 use crate::expression::convert::convert;
-use crate::expression::scope::Root;
+use crate::expression::scope::{Namespace, Root};
 use crate::expression::types::Type;
 use crate::expression::value::Value;
 use crate::hcl::ast::{Literal, Splat, Step, StepKind, Traversal};
@@ -16,25 +16,7 @@ impl Evaluator<'_> {
         };
         match scope.root(name) {
             Some(Root::Value(value)) => self.steps(value, &traversal.steps),
-            Some(Root::Namespace(namespace)) => {
-                let Some((first, rest)) = traversal.steps.split_first() else { return namespace.whole() };
-                let member = match &first.kind {
-                    StepKind::Attribute(member) | StepKind::Key(member) => member,
-                    StepKind::Index(_) => {
-                        let whole = namespace.whole();
-                        return self.steps(whole, &traversal.steps);
-                    }
-                };
-                match namespace.member(member) {
-                    Some(value) => self.steps(value, rest),
-                    None => {
-                        let whole = namespace.whole();
-                        let known: Vec<String> =
-                            whole.members().into_iter().flat_map(|all| all.keys().map(ToString::to_string)).collect();
-                        self.no_attribute(member, first.span, &known)
-                    }
-                }
-            }
+            Some(Root::Namespace(namespace)) => self.member(namespace, &traversal.steps),
             None => {
                 let names = scope.root_names();
                 if names.is_empty() {
@@ -56,6 +38,27 @@ impl Evaluator<'_> {
                     .help(help),
                 );
                 Value::DYNAMIC
+            }
+        }
+    }
+
+    /// Follows steps into a namespace, so that of many values only those that are named are worked out.
+    fn member(&mut self, namespace: &dyn Namespace, steps: &[Step]) -> Value {
+        let Some((first, rest)) = steps.split_first() else { return namespace.whole() };
+        let (StepKind::Attribute(name) | StepKind::Key(name)) = &first.kind else {
+            let whole = namespace.whole();
+            return self.steps(whole, steps);
+        };
+        if let Some(inner) = namespace.within(name) {
+            return self.member(inner.as_ref(), rest);
+        }
+        match namespace.member(name) {
+            Some(value) => self.steps(value, rest),
+            None => {
+                let whole = namespace.whole();
+                let known: Vec<String> =
+                    whole.members().into_iter().flat_map(|all| all.keys().map(ToString::to_string)).collect();
+                self.no_attribute(name, first.span, &known)
             }
         }
     }

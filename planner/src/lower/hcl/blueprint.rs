@@ -26,7 +26,11 @@ pub(super) fn blueprints<'a>(
     catalog: &dyn Catalog,
     sources: &'a Sources,
 ) -> Vec<Blueprint<'a>> {
-    let uses = || evaluated.builds.iter().flat_map(|block| block.sources.iter().map(move |source| (block, source)));
+    let uses = || {
+        evaluated.builds.iter().flat_map(|block| {
+            block.sources.iter().filter(|source| source.is_known()).map(move |source| (block, source))
+        })
+    };
     let names: Vec<String> =
         uses().map(|(block, source)| full_name(&block.name, &source.kind, &source.local_name)).collect();
     let ids = unique_ids(names.iter().cloned());
@@ -43,7 +47,7 @@ pub(super) fn blueprints<'a>(
             };
             let spec = catalog.find(ComponentKind::Builder, &source.kind);
             let announced = spec.map_or(&[][..], |spec| spec.build_data);
-            let is_open = spec.is_some_and(|spec| spec.is_open);
+            let is_open = spec.is_some_and(|spec| spec.is_open || spec.is_plugin);
             Layout { evaluated, selection, sources, block, source, announced, is_open }.blueprint(build)
         })
         .collect()

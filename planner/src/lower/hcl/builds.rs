@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::blocks::{BuildValues, ComponentBody, Expanded, Globals, TemplateScope, expand, with_scope};
 use crate::catalog::{Catalog, ComponentKind};
-use crate::diagnostic::{Diagnostic, Diagnostics, closest};
+use crate::diagnostic::{Diagnostic, Diagnostics, Severity, closest};
 use crate::expression::evaluate::evaluate;
 use crate::expression::value::Value;
 use crate::hcl::ast::{Body, Expression, ExpressionKind};
@@ -101,6 +101,25 @@ pub struct Step {
     pub overrides: BTreeMap<String, Value>,
 }
 
+impl SourceUse {
+    /// Stands for a source that nobody knows: it is shown, and nothing comes of it.
+    fn unknown(kind: &str, name: &str, local_name: String, span: Span) -> Self {
+        let body = ComponentBody {
+            parts: Vec::new(),
+            iterators: Vec::new(),
+            reserved: &[],
+            overrides: None,
+            overrides_span: None,
+        };
+        Self { kind: kind.to_owned(), name: name.to_owned(), local_name, span, body }
+    }
+
+    /// Tells whether somebody knows it.
+    pub fn is_known(&self) -> bool {
+        !self.body.parts.is_empty()
+    }
+}
+
 impl Step {
     /// Tells whether it takes part for a source, given as `type.name`.
     pub fn includes(&self, source: &str) -> bool {
@@ -114,6 +133,9 @@ impl Step {
     }
 }
 
+/// What is said of names that nobody knows.
+const UNKNOWN: [&str; 3] = ["rpk::hcl::unknown_source", "rpk::hcl::unknown_source_type", "rpk::hcl::unknown_component"];
+
 /// Works out all build blocks of a template.
 pub(super) fn read_builds(
     template: &HclTemplate,
@@ -126,10 +148,12 @@ pub(super) fn read_builds(
         .builds
         .iter()
         .map(|declaration| {
-            let errors = problems.errors_found();
+            let count = problems.count();
             let mut reader = Reader { sources: &sources, globals, catalog, problems, file: declaration.file };
             let mut build = reader.build(declaration);
-            build.is_broken = problems.errors_found() > errors;
+            // What the block names and nobody knows does not keep it from being shown.
+            let breaks = |problem: &Diagnostic| problem.severity == Severity::Error && !UNKNOWN.contains(&problem.code);
+            build.is_broken = problems.since(count).iter().any(breaks);
             build
         })
         .collect()
@@ -283,6 +307,13 @@ impl Reader<'_, '_> {
                 return;
             }
         };
+        let named = block.and_then(|block| {
+            let attribute = block.body.attribute("name")?;
+            with_scope(self.globals, None, BuildValues::None, &block.iterators, |scope| {
+                self.text(&attribute.value, "name", scope)
+            })
+        });
+        let local_name = named.unwrap_or_else(|| name.to_owned());
         if self.catalog.find(ComponentKind::Builder, kind).is_none() {
             let mut problem =
                 Diagnostic::error("rpk::hcl::unknown_source_type", format!("unknown source type `{kind}`"))
@@ -290,6 +321,7 @@ impl Reader<'_, '_> {
             problem.help = closest(kind, self.catalog.names(ComponentKind::Builder))
                 .map(|close| format!("did you mean `{close}`?"));
             self.problems.push(problem);
+            build.sources.push(SourceUse::unknown(kind, name, local_name, span));
             return;
         }
         let Some((declaration, body)) = self.sources.get(&(kind.to_owned(), name.to_owned())) else {
@@ -302,21 +334,12 @@ impl Reader<'_, '_> {
                 None => format!("the sources are {}", known.join(", ")),
             });
             self.problems.push(problem);
+            build.sources.push(SourceUse::unknown(kind, name, local_name, span));
             return;
         };
         let mut parts = vec![(declaration.file, body.clone())];
-        let mut local_name = name.to_owned();
-        let mut iterators = Vec::new();
-        if let Some(block) = block {
-            iterators.clone_from(&block.iterators);
-            if let Some(attribute) = block.body.attribute("name") {
-                let text = with_scope(self.globals, None, BuildValues::None, &block.iterators, |scope| {
-                    self.text(&attribute.value, "name", scope)
-                });
-                local_name = text.unwrap_or(local_name);
-            }
-            parts.push((self.file, Arc::new(without(block.body, "name"))));
-        }
+        let iterators = block.map(|block| block.iterators.clone()).unwrap_or_default();
+        parts.extend(block.map(|block| (self.file, Arc::new(without(block.body, "name")))));
         build.sources.push(SourceUse {
             kind: kind.to_owned(),
             name: name.to_owned(),
@@ -336,7 +359,6 @@ impl Reader<'_, '_> {
             problem.help =
                 closest(&label.text, self.catalog.names(kind)).map(|close| format!("did you mean `{close}`?"));
             self.problems.push(problem);
-            return None;
         }
         let reserved =
             if kind == ComponentKind::Provisioner { PROVISIONER_ATTRIBUTES } else { POST_PROCESSOR_ATTRIBUTES };

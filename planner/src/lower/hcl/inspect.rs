@@ -15,7 +15,7 @@ pub(super) fn values(evaluated: &Evaluated) -> String {
     };
     let mut out = String::from("> input-variables:\n\n");
     for (name, value) in &evaluated.globals.variables {
-        let is_sensitive = evaluated.sensitive.contains(name.as_ref()) && matches!(value, Value::String(_));
+        let is_sensitive = evaluated.globals.sensitive.contains(name.as_ref()) && matches!(value, Value::String(_));
         out.push_str(&format!("var.{name}: {}\n", quoted(value, is_sensitive)));
     }
     out.push_str("\n> local-variables:\n\n");

@@ -37,14 +37,14 @@ use crate::diagnostic::{Diagnostic, Diagnostics};
 use crate::expression::print::print;
 use crate::expression::scope::{Files, NoFiles};
 use crate::expression::value::Value;
-use crate::graph::{Graph, Variable};
+use crate::graph::{DataSource, Graph, Variable};
 use crate::span::Sources;
 use crate::template::hcl::HclTemplate;
 use crate::value::redactor::Redactor;
 pub use builds::{BuildBlock, SourceUse, Step};
 pub use console::HclConsole;
 pub use inspect::inspect;
-pub use values::DataRequest;
+pub use values::{Answer, Answers, DataRequest};
 pub use variables::{Given, GivenText, Variables};
 
 /// Everything beside the template that an HCL2 template's values depend on.
@@ -58,8 +58,8 @@ pub struct HclInputs {
     pub given: Given,
     /// Reads files for functions.
     pub files: Arc<dyn Files>,
-    /// The values of data sources that were asked, by type and name.
-    pub data: BTreeMap<(String, String), Value>,
+    /// What the data sources that were asked have answered.
+    pub data: Answers,
 }
 
 /// A template whose values are known.
@@ -67,10 +67,10 @@ pub struct HclInputs {
 pub struct Evaluated {
     /// The values that expressions may use.
     pub globals: Arc<Globals>,
-    /// The names of sensitive variables and local values.
-    pub sensitive: BTreeSet<String>,
     /// The data sources that have yet to be asked.
     pub requests: Vec<DataRequest>,
+    /// All data sources, each after those that it needs.
+    pub data: Vec<DataSource>,
     /// The build blocks.
     pub builds: Vec<BuildBlock>,
 }
@@ -92,7 +92,7 @@ impl Evaluated {
     #[must_use]
     pub fn secrets(&self) -> Vec<String> {
         let mut secrets = Vec::new();
-        for name in &self.sensitive {
+        for name in &self.globals.sensitive {
             let value = match name.strip_prefix("local.") {
                 Some(local) => self.globals.locals.get(local).map(|(value, _)| value),
                 None => self.globals.variables.get(name.as_str()),
@@ -109,7 +109,7 @@ impl Evaluated {
             .variables
             .iter()
             .map(|(name, value)| {
-                let is_sensitive = self.sensitive.contains(name.as_ref());
+                let is_sensitive = self.globals.sensitive.contains(name.as_ref());
                 (name.to_string(), Variable { value: print(value), is_sensitive })
             })
             .collect()
@@ -156,16 +156,19 @@ pub fn evaluate(
     let mut sensitive = resolved.sensitive;
     sensitive
         .extend(template.locals.iter().filter(|local| local.is_sensitive).map(|local| format!("local.{}", local.name)));
-    let mut globals = Globals { variables: resolved.values, data: Some(BTreeMap::new()), ground, ..Globals::default() };
+    let mut globals =
+        Globals { variables: resolved.values, sensitive, data: Some(BTreeMap::new()), ground, ..Globals::default() };
     for source in &template.sources {
         globals.artifacts.entry(Arc::from(source.label(0))).or_default().insert(Arc::from(source.label(1)));
     }
-    let requests = values::evaluate_values(template, &inputs.data, catalog, &mut globals, &mut problems);
+    let asked = values::evaluate_values(template, &inputs.data, catalog, &mut globals, &mut problems);
     for registry in &template.registries {
         registry::check(registry, &globals, &mut problems);
     }
     let builds = builds::read_builds(template, &globals, catalog, &mut problems);
-    (Evaluated { globals: Arc::new(globals), sensitive, requests, builds }, problems)
+    let evaluated = Evaluated { globals: Arc::new(globals), requests: asked.requests, data: asked.data, builds };
+    problems.redact(&Redactor::new(evaluated.secrets()));
+    (evaluated, problems)
 }
 
 fn ground(inputs: &HclInputs) -> Ground {
@@ -211,8 +214,12 @@ pub fn lower_hcl(
         blueprint::blueprints(&evaluated, &selection, also, catalog, sources)
     };
     let mut graph = lower_builds(&mut lay_out, catalog, &renderer, &mut secrets, &mut problems);
+    // Said of each block when it was read, whether or not it takes part.
+    problems.forget(&["rpk::lower::unknown_component"]);
+    graph.data.clone_from(&evaluated.data);
     graph.variables = evaluated.shown_variables();
     graph.redactor = Redactor::new(secrets);
+    problems.redact(&graph.redactor);
     graph.late = renderer.late();
     ((!problems.has_errors()).then_some(graph), evaluated.requests.clone(), problems)
 }

@@ -2,16 +2,18 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
+use std::time::Duration;
 
 use petgraph::algo::tarjan_scc;
 use petgraph::graph::{DiGraph, NodeIndex};
 
 use crate::blocks::{BuildValues, ComponentBody, Globals, Place, with_scope};
-use crate::catalog::{Catalog, ComponentKind, Decoding, Settings, decode};
+use crate::catalog::{Catalog, ComponentKind, Decoding, Moment, Settings, decode};
 use crate::diagnostic::{Diagnostic, Diagnostics, closest};
 use crate::expression::evaluate::evaluate;
 use crate::expression::references::references;
 use crate::expression::value::Value;
+use crate::graph::{DataSource, NodeId};
 use crate::hcl::ast::{Body, Expression, StepKind, Traversal};
 use crate::span::{FileId, Span};
 use crate::template::hcl::{Declaration, HclTemplate, LocalDeclaration, place};
@@ -31,6 +33,27 @@ pub struct DataRequest {
     pub settings: Settings,
     /// Its place.
     pub span: Span,
+}
+
+/// What a data source has answered.
+#[derive(Clone, Debug)]
+pub struct Answer {
+    /// The object whose attributes templates use.
+    pub value: Value,
+    /// How long it took.
+    pub took: Duration,
+}
+
+/// The answers of data sources, by type and name.
+pub type Answers = BTreeMap<(String, String), Answer>;
+
+/// What came of local values and data sources beside their values.
+#[derive(Debug, Default)]
+pub(super) struct Asked {
+    /// The data sources that have yet to be asked, the ones that need no other first.
+    pub requests: Vec<DataRequest>,
+    /// All data sources, each after those that it needs.
+    pub data: Vec<DataSource>,
 }
 
 /// One vertex of the graph.
@@ -79,15 +102,14 @@ fn body_references(body: &Body) -> Vec<&Traversal> {
 
 /// Evaluates all local values and data sources into `globals`.
 ///
-/// `known` has the values of data sources that were asked before. Returns those that have yet to be asked, the ones
-/// that need no other first.
+/// `known` has the answers of data sources that were asked before.
 pub(super) fn evaluate_values(
     template: &HclTemplate,
-    known: &BTreeMap<(String, String), Value>,
+    known: &Answers,
     catalog: &dyn Catalog,
     globals: &mut Globals,
     problems: &mut Diagnostics,
-) -> Vec<DataRequest> {
+) -> Asked {
     for data in &template.data {
         let kind = data.label(0);
         if catalog.find(ComponentKind::DataSource, kind).is_none() {
@@ -147,31 +169,28 @@ pub(super) fn evaluate_values(
             problems.push(problem);
         }
     }
-    let mut requests = Vec::new();
-    let mut failed = is_broken;
+    let mut asked = Asked::default();
     for index in components.into_iter().flatten() {
-        let errors = problems.errors_found();
         match graph[index] {
             Vertex::Local(local) => {
-                let (value, usage) = local_value(local, globals, failed, problems);
+                let (value, usage) = local_value(local, globals, is_broken, problems);
                 globals.locals.insert(Arc::from(local.name.as_str()), (value, usage));
             }
             Vertex::Data(data) => {
-                let (value, usage) = data_value(data, known, catalog, globals, &mut requests, problems);
+                let (value, usage) = data_value(data, known, catalog, globals, &mut asked, problems);
                 let all = globals.data.get_or_insert_default();
                 let of_kind = all.entry(Arc::from(data.label(0))).or_default();
                 of_kind.insert(Arc::from(data.label(1)), (value, usage));
             }
         }
-        failed |= problems.errors_found() > errors;
     }
-    requests
+    asked
 }
 
 fn local_value(
     local: &LocalDeclaration,
     globals: &Globals,
-    others_failed: bool,
+    names_are_broken: bool,
     problems: &mut Diagnostics,
 ) -> (Value, Usage) {
     with_scope(globals, None, BuildValues::None, &[], |scope| {
@@ -179,19 +198,21 @@ fn local_value(
         let value = evaluate(&local.value, local.file, scope, &mut own);
         // A value that failed is unknown to those that use it, so what they say comes from themselves; but names
         // that are missing or go in circles are missing here too.
-        if !others_failed || !own.has_errors() {
+        if !names_are_broken || !own.has_errors() {
             problems.extend(own);
         }
-        (value, scope.take_usage())
+        let mut usage = scope.take_usage();
+        usage.reads_sensitive |= local.is_sensitive;
+        (value, usage)
     })
 }
 
 fn data_value(
     data: &Declaration,
-    known: &BTreeMap<(String, String), Value>,
+    known: &Answers,
     catalog: &dyn Catalog,
     globals: &Globals,
-    requests: &mut Vec<DataRequest>,
+    asked: &mut Asked,
     problems: &mut Diagnostics,
 ) -> (Value, Usage) {
     let (kind, name) = (data.label(0).to_owned(), data.label(1).to_owned());
@@ -203,6 +224,13 @@ fn data_value(
     if problems.errors_found() > errors {
         return (Value::DYNAMIC, usage);
     }
+    let mut node = DataSource {
+        id: NodeId::of_data(&kind, &name),
+        component: Arc::from(kind.as_str()),
+        title: format!("ask {kind}"),
+        needs: usage.data.iter().map(|(kind, name)| NodeId::of_data(kind, name)).collect(),
+        asked: None,
+    };
     if kind == NULL {
         let input = match &options {
             Value::Object(members) => {
@@ -220,16 +248,28 @@ fn data_value(
             }
             _ => None,
         };
+        node.title = "give back what it is given".to_owned();
+        node.asked = Some(Duration::ZERO);
+        asked.data.push(node);
         let output = input.unwrap_or(Value::Null(crate::expression::types::Type::Dynamic));
         return (Value::object([(Arc::from("output"), output)]), usage);
     }
-    if let Some(value) = known.get(&(kind.clone(), name.clone())) {
-        return (value.clone(), usage);
+    let title = |settings: &Settings| {
+        let spec = catalog.find(ComponentKind::DataSource, &kind)?;
+        spec.describe.as_ref().map(|describe| describe(settings, Moment::Run))
+    };
+    let settings = checked(data, catalog, globals, problems);
+    node.title = settings.as_ref().and_then(title).unwrap_or(node.title);
+    let answer = known.get(&(kind.clone(), name.clone()));
+    node.asked = answer.map(|answer| answer.took);
+    asked.data.push(node);
+    if let Some(answer) = answer {
+        return (answer.value.clone(), usage);
     }
-    if let Some(settings) = checked(data, catalog, globals, problems)
+    if let Some(settings) = settings
         && options.is_wholly_known()
     {
-        requests.push(DataRequest { kind, name, settings, span: data.header() });
+        asked.requests.push(DataRequest { kind, name, settings, span: data.header() });
     }
     (Value::DYNAMIC, usage)
 }

@@ -226,7 +226,8 @@ mod tests {
         assert_eq!(count(&[], &[]), 14);
         assert_eq!(count(&["CAP_SYS_ADMIN"], &["chown"]), 14);
         assert_eq!(count(&["net_admin"], &["ALL"]), 1);
-        assert_eq!(count(&["ALL"], &["SYS_ADMIN"]), CapabilitySet::all().iter_names().count() - 1);
+        assert_eq!(count(&["ALL"], &["SYS_ADMIN"]), count(&["ALL"], &[]) - 1);
+        assert!(count(&["ALL"], &[]) > 38);
         assert!(capabilities(&words(&["FLYING"]), &[]).is_err());
     }
 

@@ -13,7 +13,8 @@ use std::path::PathBuf;
 use futures::FutureExt as _;
 use futures::future::BoxFuture;
 use rpk_planner::catalog::{
-    ArtifactFlow, ArtifactKind, ComponentKind, ComponentSpec, Problem, Recipe, Rendering, Settings, integer, string,
+    ArtifactFlow, ArtifactKind, ComponentKind, ComponentSpec, Load, Problem, Recipe, Rendering, Settings, integer,
+    string,
 };
 use serde::Deserialize;
 
@@ -96,6 +97,7 @@ impl PostProcessorType for Compress {
                 let config = Config::read(settings).unwrap_or_default();
                 format!("compress to {} ({})", config.output, Format::of(&config).noun())
             })
+            .load(Load::Processor)
             .flow(ArtifactFlow {
                 takes: &[],
                 gives: Some(ArtifactKind::Files),

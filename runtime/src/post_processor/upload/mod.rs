@@ -1,4 +1,4 @@
-//! `upload`: sends the artifact's files to a web server or to S3-compatible storage.
+//! `upload`: sends the artifact's files to a web server, to S3-compatible storage or to an SFTP server.
 //!
 //! Packer leaves this to plugins and scripts. What is sent is verified by a digest that the server gives back, or else
 //! by its size.
@@ -10,10 +10,9 @@
 //! | `place.rs` | where a file goes |
 //! | `put.rs` | a file to a web server |
 //! | `s3.rs` | a file to S3-compatible storage, in parts if it is large |
+//! | `sftp.rs` | a file to an SFTP server |
 //! | `signature.rs` | AWS Signature Version 4 |
 //! | `digest.rs` | digests of what is sent |
-//!
-//! SFTP is refused at validation: it waits for an SSH client that rpk's communicators share.
 
 mod client;
 mod digest;
@@ -21,6 +20,7 @@ mod options;
 mod place;
 mod put;
 mod s3;
+mod sftp;
 mod signature;
 
 use futures::FutureExt as _;
@@ -47,7 +47,7 @@ impl PostProcessorType for Upload {
             .options([
                 string(
                     "url",
-                    "Where files go: https://…, http://… or s3://BUCKET/KEY; one that ends with / is a folder.",
+                    "Where files go: https://…, http://…, s3://BUCKET/KEY or sftp://…; one that ends with / is a folder.",
                 )
                 .required()
                 .rendering(Rendering::Late),
@@ -56,6 +56,9 @@ impl PostProcessorType for Upload {
                 string("region", "The region of the bucket; by default AWS_REGION, else us-east-1."),
                 string("access_key", "The id of the access key; by default AWS_ACCESS_KEY_ID.").sensitive(),
                 string("secret_key", "The secret of the access key; by default AWS_SECRET_ACCESS_KEY.").sensitive(),
+                string("password", "The password at the SFTP server.").sensitive(),
+                string("private_key_file", "The private key to log in to the SFTP server with."),
+                string("known_hosts_file", "The file of host keys to hold the SFTP server's against; ~/.ssh/known_hosts if not given."),
                 integer("retries", "How often a request is repeated after a failure that may pass; 3 if not given."),
                 duration("timeout", "How long the server may be silent; 30s if not given."),
             ])
@@ -88,6 +91,13 @@ impl PostProcessor for Config {
             if input.files.len() > 1 && !url.ends_with('/') {
                 let failure = Failure::new(format!("{} files would all be {}", input.files.len(), shown(&url)));
                 return Err(failure.help("let `url` end with / so that each file keeps its name"));
+            }
+            if sftp::is_meant(&url) {
+                let mut sending = std::pin::pin!(sftp::put_all(ctx, &url, &input.files, self));
+                return tokio::select! {
+                    sent = &mut sending => sent.map(|()| input.clone()),
+                    () = ctx.cancel.cancelled() => Err(Failure::cancelled()),
+                };
             }
             // Requests are made on a thread that may block; what it has to say comes here.
             let (say, mut said) = tokio::sync::mpsc::unbounded_channel::<String>();

@@ -16,6 +16,9 @@ pub(super) struct Config {
     pub(super) region: String,
     pub(super) access_key: String,
     pub(super) secret_key: String,
+    pub(super) password: String,
+    pub(super) private_key_file: String,
+    pub(super) known_hosts_file: String,
     pub(super) retries: Option<u32>,
     #[serde(deserialize_with = "crate::settings::optional_duration")]
     pub(super) timeout: Option<Duration>,
@@ -73,15 +76,35 @@ pub(super) fn check(settings: &Settings) -> Vec<Problem> {
                 );
             }
         }
-        Some("sftp" | "scp" | "ftp") => problems.push(
-            Problem::with("url", "rpk uploads by HTTP and to S3-compatible storage only")
-                .help("use a `shell-local` post-processor with sftp, scp or curl"),
+        Some("sftp") => {
+            for option in ["endpoint", "region", "access_key", "secret_key"] {
+                if !text(option).is_empty() {
+                    problems.push(
+                        Problem::with(option, format!("`{option}` is for s3:// addresses alone")).help("leave it out"),
+                    );
+                }
+            }
+            problems.extend(super::sftp::check(settings));
+        }
+        Some("scp" | "ftp") => problems.push(
+            Problem::with("url", "rpk uploads by HTTP, SFTP and to S3-compatible storage only")
+                .help("use sftp://, or a `shell-local` post-processor with scp or curl"),
         ),
         // What stands before `://` may be filled in later.
         _ if url.starts_with("{{") || url.contains("${") => {}
         _ => problems.push(
-            Problem::with("url", format!("`{url}` is no address")).help("write https://…, http://… or s3://BUCKET/KEY"),
+            Problem::with("url", format!("`{url}` is no address"))
+                .help("write https://…, http://…, s3://BUCKET/KEY or sftp://…"),
         ),
+    }
+    if matches!(scheme.as_deref(), Some("http" | "https" | "s3")) {
+        for option in ["password", "private_key_file", "known_hosts_file"] {
+            if !text(option).is_empty() {
+                problems.push(
+                    Problem::with(option, format!("`{option}` is for sftp:// addresses alone")).help("leave it out"),
+                );
+            }
+        }
     }
     let retries = settings.get("retries").and_then(serde_json::Value::as_i64).unwrap_or(0);
     if !(0..=MAX_RETRIES).contains(&retries) {
@@ -106,6 +129,7 @@ mod tests {
         for good in [
             r#"{"url": "https://h/a/{{.BuildName}}/"}"#,
             r#"{"url": "{{user `x`}}/a"}"#,
+            r#"{"url": "sftp://u@h:22/~/a/{{.BuildName}}/", "password": "p"}"#,
             r#"{"url": "s3://b", "endpoint": "http://127.0.0.1:9000"}"#,
             r#"{"url": "s3://b/k", "access_key": "a", "secret_key": "b", "retries": 0}"#,
         ] {
@@ -114,7 +138,13 @@ mod tests {
         for (bad, option) in [
             (r#"{"url": ""}"#, "url"),
             (r#"{"url": "host/path"}"#, "url"),
+            (r#"{"url": "ftp://h/a"}"#, "url"),
             (r#"{"url": "sftp://h/a"}"#, "url"),
+            (r#"{"url": "sftp://u@h"}"#, "url"),
+            (r#"{"url": "sftp://u@h:x/a"}"#, "url"),
+            (r#"{"url": "sftp://u@h/a", "region": "r"}"#, "region"),
+            (r#"{"url": "sftp://u@h/a", "private_key_file": "/nowhere"}"#, "private_key_file"),
+            (r#"{"url": "https://h/", "password": "p"}"#, "password"),
             (r#"{"url": "s3://"}"#, "url"),
             (r#"{"url": "s3:///key"}"#, "url"),
             (r#"{"url": "https://h/", "region": "r"}"#, "region"),

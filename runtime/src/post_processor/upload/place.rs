@@ -191,7 +191,7 @@ pub(super) fn encoded(text: &str, keeps_slashes: bool) -> String {
     encoded
 }
 
-fn percent_decoded(text: &str) -> String {
+pub(super) fn percent_decoded(text: &str) -> String {
     let mut bytes = Vec::with_capacity(text.len());
     let mut rest = text.as_bytes();
     while let Some((first, after)) = rest.split_first() {

@@ -19,8 +19,8 @@ use std::path::PathBuf;
 use futures::FutureExt as _;
 use futures::future::BoxFuture;
 use rpk_planner::catalog::{
-    ArtifactFlow, ArtifactKind, Caching, ComponentKind, ComponentSpec, OptionSpec, Reads, Recipe, Rendering, Settings,
-    block, boolean, integer, string, string_list,
+    ArtifactFlow, ArtifactKind, Caching, ComponentKind, ComponentSpec, Load, OptionSpec, Reads, Recipe, Rendering,
+    Settings, block, boolean, integer, string, string_list,
 };
 use serde_json::json;
 
@@ -78,6 +78,7 @@ impl PostProcessorType for Vagrant {
                 let output = settings.get("output").and_then(|output| output.as_str()).unwrap_or_default();
                 if output.is_empty() { "make a Vagrant box".to_owned() } else { format!("make Vagrant box {output}") }
             })
+            .load(Load::Processor)
             .flow(ArtifactFlow {
                 takes: &[],
                 gives: Some(ArtifactKind::Files),
