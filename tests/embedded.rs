@@ -242,6 +242,8 @@ fn a_layer_that_was_changed_is_refused() {
     }
     assert_eq!(changed, 1);
     fs::remove_file(sandbox.path("saved.tar")).expect("is there");
+    // Else the file is put back, and nobody needs the layer.
+    fs::remove_dir_all(sandbox.outside("home/.cache/rpk/files")).expect("is there");
     let ended = apply_on(&sandbox, "embedded", &template, &[]).expect_status(1);
     assert!(ended.stderr.contains("its files were changed"), "{}", ended.stderr);
 }
