@@ -5,6 +5,7 @@
 //! | `access.rs` | names, attributes, elements, splats |
 //! | `operators.rs` | operators and conditionals |
 //! | `logical.rs` | `||` and `&&` |
+//! | `operands.rs` | nothing: it tells what the names in a wrong expression stood for |
 //! | `iteration.rs` | `for` in lists, objects and templates |
 //! | `template.rs` | texts with values in them |
 //! | `call.rs` | functions, and those that take their arguments unevaluated |
@@ -15,6 +16,7 @@ mod access;
 mod call;
 mod iteration;
 mod logical;
+mod operands;
 mod operators;
 mod template;
 
@@ -23,7 +25,6 @@ use std::sync::Arc;
 
 use super::convert::convert;
 use super::number::Number;
-use super::operands;
 use super::scope::{Host, Root, Scope};
 use super::types::Type;
 use super::value::Value;

@@ -25,7 +25,6 @@ mod equality;
 pub mod evaluate;
 pub mod functions;
 pub mod number;
-mod operands;
 pub mod print;
 pub mod references;
 pub mod scope;

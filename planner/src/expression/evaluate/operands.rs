@@ -4,12 +4,12 @@
 
 use std::fmt::Write as _;
 
-use super::evaluate::evaluate;
-use super::print::print;
-use super::references::references;
-use super::scope::{Root, Scope};
-use super::value::Value;
+use super::Evaluator;
 use crate::diagnostic::{Diagnostic, Diagnostics, Operand};
+use crate::expression::print::print;
+use crate::expression::references::references;
+use crate::expression::scope::{Root, Scope};
+use crate::expression::value::Value;
 use crate::gotemplate::quote::quote;
 use crate::hcl::ast::{Expression, ExpressionKind, Literal, StepKind, Traversal};
 use crate::span::{FileId, Span};
@@ -74,11 +74,11 @@ fn described(traversal: &Traversal, file: FileId, scope: &dyn Scope) -> Option<S
     if traversal.root.text == "artifact" {
         return None;
     }
-    let expression = Expression { kind: ExpressionKind::Traversal(traversal.clone()), span: traversal.root.span };
     let usage = scope.host().usage;
     let before = usage.take();
     let mut problems = Diagnostics::default();
-    let value = evaluate(&expression, file, scope, &mut problems);
+    let value = Evaluator { file, scope: Some(scope), splat_item: None, problems: &mut problems }
+        .traversal(traversal, traversal.root.span);
     let own = usage.replace(before);
     if problems.has_errors() || !value.is_known() {
         return None;
