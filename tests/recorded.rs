@@ -39,7 +39,7 @@ fn record_all(category: &str) {
     settings.add_filter(r"rpk v?\d+\.\d+\.\d+", "rpk [VERSION]");
     settings.add_filter(r#""rpk_version": "[^"]+""#, r#""rpk_version": "[VERSION]""#);
     settings.add_filter(r"\d+ (?:milli|micro)?seconds?(?: \d+ (?:milli|micro)seconds?)?", "[DURATION]");
-    settings.add_filter(" at unix:///nowhere/docker.sock", "");
+    settings.add_filter(", at unix:///nowhere/docker.sock", "");
     settings.bind(|| {
         for case in cases {
             let name = case.file_name().expect("is a folder").to_string_lossy().into_owned();

@@ -185,7 +185,7 @@ pub struct Engine {
 impl std::fmt::Display for Engine {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(&self.name)?;
-        if self.detail.is_empty() { Ok(()) } else { write!(f, " {}", self.detail) }
+        if self.detail.is_empty() { Ok(()) } else { write!(f, ", {}", self.detail) }
     }
 }
 
