@@ -96,7 +96,6 @@ impl States {
         for node in &nodes {
             *open_of.entry(node.build).or_default() += 1;
         }
-        let waiting_for: Vec<usize> = nodes.iter().map(|node: &NodeState| node.waiting_for).collect();
         let mut states = Self {
             open: nodes.len(),
             nodes,
@@ -107,7 +106,11 @@ impl States {
             begun: HashSet::new(),
             open_of,
         };
-        (0..waiting_for.len()).filter(|at| waiting_for[*at] == 0).for_each(|at| states.make_ready(at));
+        for at in 0..states.nodes.len() {
+            if states.nodes[at].waiting_for == 0 {
+                states.make_ready(at);
+            }
+        }
         states
     }
 

@@ -167,7 +167,9 @@ pub fn evaluate(
     }
     let builds = builds::read_builds(template, &globals, catalog, &mut problems);
     let evaluated = Evaluated { globals: Arc::new(globals), requests: asked.requests, data: asked.data, builds };
-    problems.redact(&Redactor::new(evaluated.secrets()));
+    if !problems.is_empty() {
+        problems.redact(&Redactor::new(evaluated.secrets()));
+    }
     (evaluated, problems)
 }
 
