@@ -26,6 +26,7 @@ pub mod event;
 pub mod executor;
 pub mod failure;
 mod guest;
+mod hex;
 mod inputs;
 pub mod journal;
 mod keeping;

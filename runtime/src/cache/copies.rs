@@ -10,10 +10,10 @@ use std::time::Duration;
 
 use sha2::{Digest as _, Sha256};
 
-use super::digest::hex;
 use super::disk::TEMPORARY;
 use super::{Cache, StoredFile};
 use crate::budget::SnapshotPolicy;
+use crate::hex::hex;
 
 /// A file up to this many bytes is copied whatever its node cost: it takes no time worth speaking of.
 const SMALL: u64 = 4 << 20;

@@ -19,6 +19,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
 use super::{Cache, disk};
+use crate::hex::hex;
 
 /// How old a file's last change must be for its digest to be remembered: longer than a tick of any file system.
 const SETTLED: Duration = Duration::from_secs(2);
@@ -188,15 +189,6 @@ fn path(cache: &Cache) -> PathBuf {
 
 fn now() -> Duration {
     SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default()
-}
-
-pub(super) fn hex(bytes: &[u8]) -> String {
-    use std::fmt::Write as _;
-    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
-        // Writing to a string cannot fail.
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
 }
 
 /// One thing to look at.

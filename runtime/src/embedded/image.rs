@@ -4,11 +4,10 @@
 
 use std::collections::BTreeMap;
 
+use crate::hex::hex;
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Map, Value as Json};
 use sha2::{Digest as _, Sha256};
-
-use super::store::hex;
 
 /// The configuration of an image.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]

@@ -15,9 +15,10 @@ use super::layer::pack::{Way, pack};
 use super::layer::parts::Parts;
 use super::layer::writer::{Entry, Kind, padding, write_end, write_header};
 use super::reference::short_name;
-use super::store::{LayerMeta, Store, StoredImage, hex, no_image};
+use super::store::{LayerMeta, Store, StoredImage, no_image};
 use super::trouble::Doing as _;
 use crate::failure::{Failure, Outcome};
+use crate::hex::hex;
 
 /// What a layer's archive is.
 #[derive(Clone, Debug, PartialEq, Eq)]

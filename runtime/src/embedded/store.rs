@@ -33,6 +33,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::trouble::Doing as _;
 use crate::failure::{Failure, Outcome};
+use crate::hex::hex;
 
 /// The engine's folder.
 #[derive(Clone, Debug)]
@@ -336,11 +337,6 @@ pub struct StoredImage {
     /// The exact bytes of its configuration, if they came from elsewhere: the id is their digest.
     #[serde(default)]
     pub config_text: Option<String>,
-}
-
-/// Writes bytes in hexadecimal.
-pub fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// Returns the id of the machine's boot; empty if the system tells none.

@@ -13,9 +13,10 @@ use super::image::{ImageConfig, id_of};
 use super::layer::pack::{Way, pack};
 use super::layer::unpack::{Target, unpack};
 use super::reference::full_name;
-use super::store::{LayerMeta, Store, StoredImage, boot_id, hex};
+use super::store::{LayerMeta, Store, StoredImage, boot_id};
 use super::trouble::Doing as _;
 use crate::failure::{Failure, Outcome};
+use crate::hex::hex;
 
 /// The time of images that have none of their own: the beginning of all.
 const NO_TIME: &str = "1970-01-01T00:00:00Z";

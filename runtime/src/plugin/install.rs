@@ -14,6 +14,7 @@ use super::folder::{self, Folders, architecture, checksum_file, system};
 use super::load::Required;
 use super::version::Version;
 use crate::failure::{Failure, Outcome};
+use crate::hex::hex;
 
 /// The largest archive that is taken.
 const MAX_BYTES: u64 = 1 << 30;
@@ -58,7 +59,7 @@ fn put(folders: &Folders, source: &str, version: &Version, api: &str, bytes: &[u
     std::io::Write::write_all(&mut temporary, bytes).map_err(failed)?;
     make_executable(temporary.path()).map_err(failed)?;
     temporary.persist(&path).map_err(|error| failed(error.error))?;
-    std::fs::write(checksum_file(&path), hex(bytes)).map_err(failed)?;
+    std::fs::write(checksum_file(&path), checksum(bytes)).map_err(failed)?;
     folder::examine(&path, name, version.clone(), api).map_err(|reason| {
         // What does not count is better not there.
         let _ = std::fs::remove_file(&path);
@@ -78,8 +79,8 @@ fn plugin_name(source: &str) -> Outcome<&str> {
     }
 }
 
-fn hex(bytes: &[u8]) -> String {
-    Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
+fn checksum(bytes: &[u8]) -> String {
+    hex(&Sha256::digest(bytes))
 }
 
 #[cfg(unix)]
@@ -232,7 +233,7 @@ impl Mirror {
             [digest, of, ..] if of.trim_start_matches('*') == file => Some((*digest).to_ascii_lowercase()),
             _ => None,
         });
-        if stated.as_deref() == Some(hex(bytes).as_str()) {
+        if stated.as_deref() == Some(checksum(bytes).as_str()) {
             Ok(())
         } else {
             Err(Failure::new(format!("{file} is not what its checksum says")).help("fetch the release anew"))
@@ -323,7 +324,7 @@ mod tests {
         assert!(missing.to_string().contains("no checksum"), "{missing}");
         std::fs::write(
             place.join("packer-plugin-x_v1.2.0_SHA256SUMS"),
-            format!("{}  {file}\n", hex(PLUGIN.as_bytes())),
+            format!("{}  {file}\n", checksum(PLUGIN.as_bytes())),
         )
         .expect("is writable");
         let done = mirror.install(&folders, &required(">= 1.0")).expect("is installed");

@@ -20,9 +20,9 @@ use tar::EntryType;
 use super::parts::Recorder;
 use super::{OPAQUE, WHITEOUT, opaque_attribute};
 use crate::embedded::copy::{allow_one_id, is_overlays};
-use crate::embedded::store::hex;
 use crate::embedded::trouble::Doing as _;
 use crate::failure::{Failure, Outcome};
+use crate::hex::hex;
 
 /// How many files an archive may have.
 const MAX_ENTRIES: u64 = 20_000_000;

@@ -14,10 +14,11 @@ use sha2::{Digest as _, Sha256};
 use super::client::{Client, Place, Sent, refused, text};
 use crate::embedded::image::ImageConfig;
 use crate::embedded::reference::short_name;
-use crate::embedded::store::{Store, hex};
+use crate::embedded::store::Store;
 use crate::embedded::take_in::{self, Descriptor, Incoming, OciDocument, Platform, choose, layer_id};
 use crate::embedded::trouble::Doing as _;
 use crate::failure::{Failure, Outcome};
+use crate::hex::hex;
 
 /// How many layers are fetched at a time.
 const AT_A_TIME: usize = 4;

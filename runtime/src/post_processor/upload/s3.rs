@@ -10,10 +10,11 @@ use std::path::Path;
 use md5::{Digest as _, Md5};
 
 use super::client::{Answer, Asked, Body, Client, is_interruption};
-use super::digest::{Digests, hex};
+use super::digest::Digests;
 use super::place::{StoragePlace, encoded};
 use super::signature::{Signed, query_text, sign};
 use crate::failure::{Failure, Outcome};
+use crate::hex::hex;
 
 /// What is longer goes in parts.
 const LARGE_BYTES: u64 = 64 << 20;

@@ -10,7 +10,7 @@ use std::time::Duration;
 use rpk_planner::catalog::{Problem, Settings};
 use sha2::{Digest as _, Sha256};
 
-use super::digest::{Digests, hex};
+use super::digest::Digests;
 use super::options::Config;
 use super::place::{percent_decoded, shown};
 use crate::communicator::ssh::config::expanded;
@@ -18,6 +18,7 @@ use crate::communicator::ssh::{FileServer, Login, SshConfig, read_identity};
 use crate::context::NodeContext;
 use crate::failure::{Failure, Outcome};
 use crate::guest::quote;
+use crate::hex::hex;
 
 /// The first pause between two attempts; each is twice as long as the one before.
 const PAUSE: Duration = Duration::from_millis(500);

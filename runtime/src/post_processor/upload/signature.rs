@@ -3,8 +3,8 @@
 use hmac::{Hmac, Mac as _};
 use sha2::{Digest as _, Sha256};
 
-use super::digest::hex;
 use super::place::{Credentials, encoded};
+use crate::hex::hex;
 
 /// What is signed of a request.
 pub(super) struct Signed<'s> {
